@@ -1,0 +1,1 @@
+"""The recommender's library: all thought lives here, and it knows nothing of Airflow."""

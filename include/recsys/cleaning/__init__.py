@@ -1,0 +1,1 @@
+"""Raw H&M files become typed rows; bad rows are set aside with a named reason."""

@@ -1,0 +1,278 @@
+"""Configuration: frozen models; defaults < conf/base.yaml < conf/<env>.yaml < flags."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from recsys.errors import ConfigError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Policy = Literal["all", "last_n_days", "none"]
+
+
+class Frozen(BaseModel):
+    """A block of settings: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CleaningConfig(Frozen):
+    """What a valid row is. Prices are in H&M's own scaled unit (median 0.025)."""
+
+    max_price: float = Field(default=10.0, gt=0)
+    #: A file with a larger share of rejected rows is itself at fault.
+    max_rejected_share: Share = 0.2
+
+
+class FeaturesConfig(Frozen):
+    """Windows in days before the cutoff; lengths in rows."""
+
+    history_length: PositiveInt = 64
+    on_sale_days: PositiveInt = 28
+    popular_days: PositiveInt = 7
+    popular_articles: PositiveInt = 100
+    copurchase_days: PositiveInt = 90
+    copurchased_articles: PositiveInt = 20
+
+
+def _sum_to_one(fractions: tuple[float, float, float]) -> tuple[float, float, float]:
+    if abs(sum(fractions) - 1) > 1e-9 or min(fractions) <= 0:
+        raise ValueError(f"must be three positive shares that sum to 1. Got {fractions}")
+    return fractions
+
+
+class SplitConfig(Frozen):
+    """The time split: shares of the transactions on whole days, or the last weeks."""
+
+    method: Literal["fractions", "last_weeks"] = "fractions"
+    fractions: Annotated[tuple[float, float, float], AfterValidator(_sum_to_one)] = (
+        0.7,
+        0.15,
+        0.15,
+    )
+    #: With `last_weeks`: validation and test weeks at the end; the rest is training.
+    validation_weeks: PositiveInt = 1
+    test_weeks: PositiveInt = 1
+    #: Feature snapshots are taken every so many days, the latest ones of each part.
+    snapshot_days: PositiveInt = 7
+    train_snapshots: PositiveInt = 8
+    validation_snapshots: PositiveInt = 1
+    test_snapshots: PositiveInt = 1
+
+
+class ExamplesConfig(Frozen):
+    """How training pairs are drawn."""
+
+    split: SplitConfig = SplitConfig()
+    negatives_per_positive: PositiveInt = 4
+    sampling: Literal["uniform", "popularity"] = "uniform"
+    #: With `popularity`, an article is drawn in proportion to sales ** exponent.
+    popularity_exponent: float = Field(default=0.75, ge=0)
+
+
+class ImagesConfig(Frozen):
+    """ResNet152 without its head, then PCA."""
+
+    #: `imagenet` (Keras's download), `random` (tests and demos) or a path or address of a file.
+    weights: str = "imagenet"
+    weights_sha256: str | None = None
+    batch_size: PositiveInt = 32
+    workers: PositiveInt = 2
+    shard_articles: PositiveInt = 512
+    max_pixels: PositiveInt = 50_000_000
+    pca_variance: float = Field(default=0.95, gt=0, le=1)
+    #: An upper bound of the reduced width, whatever the variance asks for.
+    pca_max_components: PositiveInt = 256
+
+
+class ModelConfig(Frozen):
+    """Two towers into one space, and a ranker on top of them."""
+
+    dim: PositiveInt = 32
+    tower_units: tuple[PositiveInt, ...] = (128,)
+    ranker_units: tuple[PositiveInt, ...] = (128, 64)
+    temperature: float = Field(default=0.1, gt=0)
+    learning_rate: float = Field(default=0.001, gt=0)
+    batch_size: PositiveInt = 1024
+    epochs: PositiveInt = 500
+    #: Training stops after so many epochs without a better validation NDCG@12.
+    patience: PositiveInt = 5
+    retrieval_weight: float = Field(default=1.0, ge=0)
+    ranking_weight: float = Field(default=1.0, ge=0)
+    validation_customers: PositiveInt = 2000
+    mixed_precision: bool = False
+
+
+class CandidatesConfig(Frozen):
+    """How many articles each source offers a customer."""
+
+    towers: PositiveInt = 100
+    popular: PositiveInt = 100
+    copurchased: PositiveInt = 50
+    same_product: PositiveInt = 20
+    past_purchases: PositiveInt = 64
+    shard_customers: PositiveInt = 20_000
+
+
+class RecommendationsConfig(Frozen):
+    """What is published. `policy` says which past purchases may not be recommended."""
+
+    k: Annotated[int, Field(ge=1, le=100)] = 12
+    policy: Policy = "all"
+    #: With policy `last_n_days`: purchases of the last so many days are left out.
+    policy_days: PositiveInt = 30
+    similar_articles: PositiveInt = 12
+    popular_articles: PositiveInt = 100
+
+
+class PublishConfig(Frozen):
+    """How runs are kept and switched."""
+
+    retain_runs: PositiveInt = 3
+    late_after_hours: PositiveInt = 36
+    lock_timeout_ms: PositiveInt = 2000
+    #: `newer`: an older run date never becomes active by itself. `always`: it does.
+    activate: Literal["newer", "always"] = "newer"
+
+
+class SparkConfig(Frozen):
+    """Spark settings; `master` None leaves the choice to spark-submit."""
+
+    master: str | None = None
+    shuffle_partitions: PositiveInt = 8
+    driver_memory: str = "4g"
+
+
+class EvaluationConfig(Frozen):
+    """How lists are judged."""
+
+    k: PositiveInt = 12
+    max_customers: PositiveInt = 20_000
+    bootstrap_samples: PositiveInt = 1000
+
+
+class Config(Frozen):
+    """Everything a job may be told."""
+
+    env: str = "base"
+    #: A folder in the Kaggle layout.
+    data: str = ".recsys/data"
+    #: Where layers are written; None puts it into `state`, one lake a data folder.
+    lake: str | None = None
+    #: Everything this machine keeps; deleting it starts from nothing.
+    state: str = ".recsys"
+    seed: int = 20200923
+    #: A run without an explicit date takes the schedule's, or the day after the last transaction.
+    run_date_from: Literal["schedule", "data"] = "schedule"
+    cleaning: CleaningConfig = CleaningConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    examples: ExamplesConfig = ExamplesConfig()
+    images: ImagesConfig = ImagesConfig()
+    model: ModelConfig = ModelConfig()
+    candidates: CandidatesConfig = CandidatesConfig()
+    recommendations: RecommendationsConfig = RecommendationsConfig()
+    publish: PublishConfig = PublishConfig()
+    spark: SparkConfig = SparkConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _candidates_can_fill_k(self) -> "Config":
+        if self.recommendations.k > self.candidates.popular:
+            raise ValueError(
+                f"recommendations.k must be at most candidates.popular ({self.candidates.popular}),"
+                f" the source that fills short lists. Got {self.recommendations.k}"
+            )
+        return self
+
+    @property
+    def source(self) -> str:
+        """The data folder's short name, unique to its address: names its lake and its models."""
+        address = self.data if "://" in self.data else str(Path(self.data).resolve())
+        digest = hashlib.sha256(address.encode()).hexdigest()[:8]
+        return f"{Path(address.rstrip('/')).name}-{digest}"
+
+    @property
+    def lake_root(self) -> str:
+        """The folder or address under which this data folder's layers live."""
+        if self.lake is not None:
+            return self.lake
+        return str(Path(self.state).resolve() / "lake" / self.source)
+
+
+def load_config(
+    env: str | None = None, overrides: Iterable[str] = (), *, folder: Path | None = None
+) -> Config:
+    """Return the configuration of `env` (default: RECSYS_ENV, else base) with flags applied.
+
+    Args:
+        env: names `conf/<env>.yaml`, read over `conf/base.yaml`.
+        overrides: `dotted.key=value` pairs; values are YAML.
+        folder: where the files are; default RECSYS_CONF, else the repository's `conf/`.
+
+    Raises:
+        ConfigError: naming every unknown key and every bad value at once.
+    """
+    folder = folder or Path(os.environ.get("RECSYS_CONF", REPOSITORY / "conf"))
+    env = env or os.environ.get("RECSYS_ENV", "base")
+    settings: dict[str, Any] = {}
+    for name in dict.fromkeys(["base", env]):
+        _merge(settings, _read(folder / f"{name}.yaml"))
+    settings["env"] = env
+    for variable, key in (
+        ("RECSYS_DATA", "data"),
+        ("RECSYS_STATE", "state"),
+        ("RECSYS_LAKE", "lake"),
+    ):
+        if os.environ.get(variable):
+            settings[key] = os.environ[variable]
+    for override in overrides:
+        _merge(settings, _parse_override(override))
+    try:
+        return Config.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(error))) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise ConfigError(f"no configuration {path}: must be one of {known}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    return content or {}
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    key, sign, text = override.partition("=")
+    if not sign or not key:
+        raise ConfigError(f"a setting must read dotted.key=value. Got {override!r}")
+    value: Any = yaml.safe_load(text)
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
+    for key, value in source.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _explain(error: ValidationError) -> list[str]:
+    return [
+        f"setting {'.'.join(map(str, fault['loc'])) or 'configuration'}: {fault['msg']}"
+        + (f" (got {fault['input']!r})" if fault["type"] != "value_error" else "")
+        for fault in error.errors()
+    ]

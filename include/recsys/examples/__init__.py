@@ -1,0 +1,1 @@
+"""Training pairs: a split by time, positives, sampled negatives, encoded inputs."""

@@ -1,0 +1,1 @@
+"""Product images become vectors: decode safely, embed with ResNet152, reduce with PCA."""

@@ -1,0 +1,1 @@
+"""Candidates, exact top-K, ranking scores, the purchase policy and the fallbacks."""

@@ -1,0 +1,269 @@
+"""What every job shares: flags, configuration, one start line, one end line, a report, exit codes.
+
+A job file reads as parse, read, call one function, write, report:
+
+    def build(job: Job) -> None:
+        transactions = job.partition("cleaned.transactions")
+        step = job.step(["features.articles"], inputs=[transactions], settings=job.config.features)
+        if step.is_current:
+            return
+        with step.write("features.articles") as draft:
+            ...
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        return run_job(build, argv, name="build_features", description=__doc__)
+"""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from recsys import log
+from recsys.config import Config, load_config
+from recsys.errors import RecsysError
+from recsys.paths import Partition
+from recsys.storage import Draft, Lake, Manifest, sha256_of_code, sha256_of_file, sha256_of_json
+
+#: A key for data sets that have one partition for all time, such as the id maps.
+ALL_TIME = "all"
+
+
+@cache
+def code_fingerprint() -> str:
+    """Return the sha256 of the library's source: other code may give other rows."""
+    return sha256_of_code(Path(__file__).parent)
+
+
+@dataclass
+class Step:
+    """A set of partitions that are made together from the same inputs."""
+
+    lake: Lake
+    outputs: list[Partition]
+    inputs: dict[str, str]
+    settings: dict[str, Any]
+    fingerprint: str
+    force: bool = False
+    written: list[Manifest] = field(default_factory=list)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether all outputs are committed with just these inputs, settings and code."""
+        if self.force:
+            return False
+        manifests = [self.lake.manifest(output) for output in self.outputs]
+        return all(m is not None and m.fingerprint == self.fingerprint for m in manifests)
+
+    @contextmanager
+    def write(self, dataset: str, key: str | None = None) -> Iterator[Draft]:
+        """Yield a draft of one of the outputs; `key` where the data set has several of them."""
+        matches = [o for o in self.outputs if o.dataset == dataset and key in (None, o.key)]
+        if len(matches) != 1:
+            raise ValueError(f"{dataset} ({key}) is not one of {[str(o) for o in self.outputs]}")
+        with self.lake.write(
+            matches[0], fingerprint=self.fingerprint, inputs=self.inputs, settings=self.settings
+        ) as draft:
+            yield draft
+        self.written.append(self.lake.require(matches[0]))
+
+
+@dataclass
+class Job:
+    """One run of one job: what it was told and what it wrote."""
+
+    name: str
+    config: Config
+    run_date: date
+    args: argparse.Namespace
+    lake: Lake
+    logger: logging.Logger
+    steps: list[Step] = field(default_factory=list)
+    #: Facts for the report that are not in a manifest.
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def partition(self, dataset: str, key: str | date | None = None) -> Partition:
+        """Return a data set's partition; its key is the run date unless another is given."""
+        return Partition(dataset, str(key if key is not None else self.run_date))
+
+    def step(
+        self,
+        outputs: Sequence[str | Partition],
+        *,
+        inputs: Sequence[Partition | Path | str],
+        settings: BaseModel | Mapping[str, Any] | None = None,
+    ) -> Step:
+        """Return the step that makes `outputs` from `inputs`; ask it whether it must run.
+
+        Args:
+            outputs: data set names (at the run date) or partitions.
+            inputs: committed partitions, and raw files by path or address.
+            settings: whatever else changes the result; the code and the seed always count.
+
+        Raises:
+            MissingPartitionError: an input was never committed.
+        """
+        partitions = [o if isinstance(o, Partition) else self.partition(o) for o in outputs]
+        digests = self._digests(inputs)
+        plain = self._plain(settings)
+        fingerprint = self._fingerprint(digests, plain)
+        step = Step(self.lake, partitions, digests, plain, fingerprint, force=self.args.force)
+        self.steps.append(step)
+        return step
+
+    def fingerprint(
+        self,
+        *,
+        inputs: Sequence[Partition | Path | str],
+        settings: BaseModel | Mapping[str, Any] | None = None,
+    ) -> str:
+        """Return what `step` would stamp on its outputs: for keys that are made of it."""
+        return self._fingerprint(self._digests(inputs), self._plain(settings))
+
+    def _digests(self, inputs: Sequence[Partition | Path | str]) -> dict[str, str]:
+        return {
+            str(i): self.lake.require(i).fingerprint
+            if isinstance(i, Partition)
+            else sha256_of_file(i)
+            for i in inputs
+        }
+
+    def _plain(self, settings: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:
+        plain = settings.model_dump() if isinstance(settings, BaseModel) else dict(settings or {})
+        return plain | {"seed": self.config.seed}
+
+    def _fingerprint(self, digests: dict[str, str], plain: dict[str, Any]) -> str:
+        day = self.run_date.isoformat()
+        return sha256_of_json([self.name, code_fingerprint(), day, digests, plain])
+
+    def report(self, *, status: str, seconds: float, error: str | None = None) -> dict[str, Any]:
+        """Return what the job did, as plain data."""
+        written = [m for step in self.steps for m in step.written]
+        outputs = [
+            {
+                "dataset": m.dataset,
+                "key": m.key,
+                "rows": m.rows,
+                "counts": m.counts,
+                "notes": m.notes,
+            }
+            for m in written
+        ]
+        return {
+            "job": self.name,
+            "run_date": self.run_date.isoformat(),
+            "status": status,
+            "seconds": round(seconds, 3),
+            "outputs": outputs,
+            "facts": self.facts,
+            "error": error,
+        }
+
+
+def run_job(
+    build: Callable[[Job], None],
+    argv: Sequence[str] | None,
+    *,
+    name: str,
+    description: str | None,
+    add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> int:
+    """Run a job from its command line and return its exit code.
+
+    0 done or already current; 1 failed, worth another try; 2 bad input data; 3 bad configuration.
+    With `--report`, what happened is also written as JSON below the lake's root.
+    """
+    args = _parse(argv, name=name, description=description, add_arguments=add_arguments)
+    log.configure(args.log_level)
+    logger = log.get_logger(name)
+    started = time.monotonic()
+    job: Job | None = None
+    try:
+        config = load_config(args.env, _overrides(args))
+        job = Job(name, config, args.run_date, args, Lake(config.lake_root), logger)
+        logger.info(
+            "start %s", log.fields(run_date=args.run_date, env=config.env, lake=config.lake_root)
+        )
+        build(job)
+    except RecsysError as error:
+        status = {2: "bad_data", 3: "bad_configuration"}.get(error.exit_code, "failed")
+        _finish(job, args, status=status, started=started, error=str(error))
+        logger.error("%s", error)
+        return error.exit_code
+    except Exception as error:
+        _finish(
+            job, args, status="failed", started=started, error=f"{type(error).__name__}: {error}"
+        )
+        raise
+    current = bool(job.steps) and not any(step.written for step in job.steps)
+    _finish(job, args, status="unchanged" if current else "written", started=started)
+    return 0
+
+
+def _parse(
+    argv: Sequence[str] | None,
+    *,
+    name: str,
+    description: str | None,
+    add_arguments: Callable[[argparse.ArgumentParser], None] | None,
+) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser.add_argument(
+        "--run-date", type=_date, required=True, metavar="YYYY-MM-DD",
+        help="data before this day are used; recommendations are for this day onward",
+    )  # fmt: skip
+    parser.add_argument(
+        "--env", help="configuration conf/<env>.yaml (default: $RECSYS_ENV or base)"
+    )
+    parser.add_argument("--data", help="folder in the Kaggle layout")
+    parser.add_argument("--lake", help="folder or address of the lake")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="change one setting, such as model.epochs=20; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="run even where the output is current")
+    parser.add_argument("--report", help="write a JSON report here, relative to the lake")
+    parser.add_argument(
+        "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
+    )
+    if add_arguments is not None:
+        add_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def _overrides(args: argparse.Namespace) -> list[str]:
+    named = [f"{key}={value}" for key in ("data", "lake") if (value := getattr(args, key))]
+    return named + list(args.overrides)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a day must read YYYY-MM-DD. Got {text!r}") from error
+
+
+def _finish(
+    job: Job | None,
+    args: argparse.Namespace,
+    *,
+    status: str,
+    started: float,
+    error: str | None = None,
+) -> None:
+    if job is None:
+        return
+    report = job.report(status=status, seconds=time.monotonic() - started, error=error)
+    rows = {f"{o['dataset']}": o["rows"] for o in report["outputs"]}
+    job.logger.info("end %s", log.fields(status=status, seconds=report["seconds"], **rows))
+    if args.report:
+        job.lake.write_text(args.report, json.dumps(report, indent=2, default=str))

@@ -1,0 +1,1 @@
+"""The two-tower retrieval model, the ranking model, their training and their registry."""

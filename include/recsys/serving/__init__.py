@@ -1,0 +1,1 @@
+"""Postgres, the public interface: COPY, audit, switch, rollback."""

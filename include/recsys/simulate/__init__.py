@@ -1,0 +1,1 @@
+"""An H&M-shaped data set of any size, images included."""

@@ -1,0 +1,54 @@
+"""Spark sessions, and Arrow schemas as Spark types."""
+
+import os
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark import SparkConf
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+from pyspark.sql.types import StructType
+
+from recsys.config import Config
+from recsys.java import ensure_java
+
+
+def build_session(config: Config, name: str) -> SparkSession:
+    """Return a job's session; its master is spark-submit's, else the configured one, else local.
+
+    Dates and times are UTC; integer overflow and bad casts raise (ANSI mode, Spark 4's default).
+    """
+    os.environ["JAVA_HOME"] = str(ensure_java(Path(config.state)))
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = (
+        SparkSession.builder.appName(name)
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", config.spark.shuffle_partitions)
+        .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        .config("spark.sql.parquet.compression.codec", "zstd")
+        .config("spark.ui.enabled", "false")
+        .config("spark.log.level", "ERROR")
+    )
+    if not SparkConf().contains("spark.master"):
+        builder = builder.master(config.spark.master or "local[*]").config(
+            "spark.driver.memory", config.spark.driver_memory
+        )
+    return builder.getOrCreate()
+
+
+def to_struct(schema: pa.Schema) -> StructType:
+    """Return an Arrow schema as a Spark struct type."""
+    return from_arrow_schema(schema)
+
+
+def conform(frame: DataFrame, schema: pa.Schema) -> DataFrame:
+    """Return the frame's columns in the schema's order and types; the end of every transform."""
+    fields = to_struct(schema).fields
+    return frame.select(*[F.col(field.name).cast(field.dataType) for field in fields])
+
+
+def arrow_schema(frame: DataFrame) -> pa.Schema:
+    """Return a frame's layout as an Arrow schema."""
+    return to_arrow_schema(frame.schema)

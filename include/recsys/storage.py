@@ -1,0 +1,235 @@
+"""The lake: partitions that appear whole or not at all, in a folder or an object store.
+
+A writer fills a fresh attempt folder; the partition becomes visible when its manifest, written last
+and replaced atomically, names that folder. Readers follow the manifest and never list folders.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet
+from fsspec.implementations.local import LocalFileSystem
+from pydantic import BaseModel, ConfigDict
+
+from recsys.errors import DataError, MissingPartitionError
+from recsys.paths import WRITTEN_BY, Partition
+
+MANIFEST = "_manifest.json"
+
+
+class Manifest(BaseModel):
+    """What a committed partition holds and what it was made from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    key: str
+    #: The folder of the data, relative to the partition's.
+    attempt: str
+    rows: int
+    #: Column names and Arrow types; empty for data that are not a table.
+    columns: dict[str, str]
+    #: Of the inputs, the settings and the code: equal fingerprints mean equal contents.
+    fingerprint: str
+    #: Input name -> its sha256 or fingerprint.
+    inputs: dict[str, str]
+    settings: dict[str, Any]
+    #: Named counts of the job, such as rows read and rows rejected by reason.
+    counts: dict[str, int]
+    #: Other facts, such as `weights: random`, that must be seen downstream.
+    notes: dict[str, Any] = {}
+    finished_at: str
+    seconds: float
+
+
+@dataclass
+class Draft:
+    """A partition being written. The writer fills `path` and states what it wrote."""
+
+    partition: Partition
+    path: str
+    rows: int | None = None
+    schema: pa.Schema | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Lake:
+    """All layers of one data folder, under one root (a folder or an address like s3://b/p)."""
+
+    def __init__(self, root: str) -> None:
+        self.fs, self.root = fsspec.core.url_to_fs(root)
+        self.is_local = isinstance(self.fs, LocalFileSystem)
+
+    def address(self, relative: str) -> str:
+        """Return the full address of a path below the root, as other libraries want it."""
+        path = f"{self.root}/{relative}"
+        return path if self.is_local else str(self.fs.unstrip_protocol(path))
+
+    def manifest(self, partition: Partition) -> Manifest | None:
+        """Return the committed manifest, or None where nothing was committed."""
+        path = f"{self.root}/{partition.folder}/{MANIFEST}"
+        if not self.fs.exists(path):
+            return None
+        return Manifest.model_validate_json(self.fs.cat_file(path))
+
+    def require(self, partition: Partition) -> Manifest:
+        """Return the committed manifest.
+
+        Raises:
+            MissingPartitionError: naming the job that writes the data set.
+        """
+        manifest = self.manifest(partition)
+        if manifest is None:
+            writer = WRITTEN_BY[partition.dataset]
+            raise MissingPartitionError(partition.dataset, partition.key, written_by=writer)
+        return manifest
+
+    def path(self, partition: Partition) -> str:
+        """Return the address of the committed data, for Spark or another reader."""
+        return self.address(f"{partition.folder}/{self.require(partition).attempt}")
+
+    @contextmanager
+    def local_path(self, partition: Partition) -> Iterator[Path]:
+        """Yield a local folder with the committed data, copied from the store where needed."""
+        path = f"{self.root}/{partition.folder}/{self.require(partition).attempt}"
+        if self.is_local:
+            yield Path(path)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            self.fs.get(path.rstrip("/") + "/", folder + "/", recursive=True)
+            yield Path(folder)
+
+    def read(
+        self,
+        partition: Partition,
+        columns: Sequence[str] | None = None,
+        filter: pa.dataset.Expression | None = None,
+    ) -> pa.Table:
+        """Return a committed table, or the columns and rows of it that are asked for."""
+        return self.scan(partition).to_table(columns=columns, filter=filter)
+
+    def scan(self, partition: Partition) -> pa.dataset.Dataset:
+        """Return a committed table as an Arrow data set, to be read in batches."""
+        manifest = self.require(partition)
+        path = f"{self.root}/{partition.folder}/{manifest.attempt}"
+        return pa.dataset.dataset(path, filesystem=self.fs, format="parquet")
+
+    @contextmanager
+    def write(
+        self,
+        partition: Partition,
+        *,
+        fingerprint: str,
+        inputs: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Iterator[Draft]:
+        """Yield a draft; commit it at the end of the block, drop it if the block raises.
+
+        Raises:
+            ValueError: the block did not say how many rows it wrote.
+        """
+        started = time.monotonic()
+        attempt = f"attempt-{uuid.uuid4().hex[:12]}"
+        folder = f"{self.root}/{partition.folder}"
+        draft = Draft(partition, self.address(f"{partition.folder}/{attempt}"))
+        self.fs.makedirs(f"{folder}/{attempt}", exist_ok=True)
+        try:
+            yield draft
+            if draft.rows is None:
+                raise ValueError(f"{partition}: the draft's rows were never set")
+        except BaseException:
+            self.fs.rm(f"{folder}/{attempt}", recursive=True)
+            raise
+        schema = draft.schema or pa.schema([])
+        manifest = Manifest(
+            dataset=partition.dataset,
+            key=partition.key,
+            attempt=attempt,
+            rows=draft.rows,
+            columns={f.name: str(f.type) for f in schema},
+            fingerprint=fingerprint,
+            inputs=dict(inputs or {}),
+            settings=dict(settings or {}),
+            counts=draft.counts,
+            notes=draft.notes,
+            finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            seconds=round(time.monotonic() - started, 3),
+        )
+        self.write_text(f"{partition.folder}/{MANIFEST}", manifest.model_dump_json(indent=2))
+        self._remove_other_attempts(folder, keep=attempt)
+
+    def write_text(self, relative: str, text: str) -> None:
+        """Replace a small file below the root atomically."""
+        if not self.is_local:
+            self.fs.pipe_file(f"{self.root}/{relative}", text.encode())
+            return
+        path = Path(self.root, relative)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+    def put(self, draft: Draft, name: str, source: Path) -> None:
+        """Move a finished local file into a draft, under `name`."""
+        target = f"{draft.path.rstrip('/')}/{name}"
+        if self.is_local:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(source, target)
+        else:
+            self.fs.put_file(str(source), target)
+
+    def put_table(self, draft: Draft, table: pa.Table, name: str = "part-00000.parquet") -> None:
+        """Write one Parquet file into a draft and add its rows to the draft's."""
+        if draft.schema is not None and not table.schema.equals(draft.schema):
+            raise DataError(f"{draft.partition}: files of a data set must share one schema")
+        path = self.fs._strip_protocol(draft.path)
+        pa.parquet.write_table(table, f"{path}/{name}", filesystem=self.fs, compression="zstd")
+        draft.schema = table.schema
+        draft.rows = (draft.rows or 0) + table.num_rows
+
+    def _remove_other_attempts(self, folder: str, *, keep: str) -> None:
+        for path in self.fs.ls(folder, detail=False):
+            name = path.rstrip("/").rsplit("/", 1)[-1]
+            if name.startswith("attempt-") and name != keep:
+                self.fs.rm(path, recursive=True)
+
+
+def sha256_of_file(path: str | Path) -> str:
+    """Return the hexadecimal sha256 of a local file or of an address."""
+    with fsspec.open(str(path), "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_of_json(value: object) -> str:
+    """Return the sha256 of a value's canonical JSON, the same in every process."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of_code(folder: Path, patterns: Iterable[str] = ("*.py", "*.sql")) -> str:
+    """Return the sha256 of the source files below a folder, names and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(p for pattern in patterns for p in folder.rglob(pattern)):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""One executable a data set: parse, read, call one function, write, report."""

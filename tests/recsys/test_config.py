@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from recsys.config import load_config
+from recsys.errors import ConfigError
+
+
+def test_flags_win_over_the_environment_file_and_that_over_base(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("seed: 1\nmodel: {dim: 8, epochs: 2}\n")
+    (tmp_path / "small.yaml").write_text("model: {epochs: 3}\n")
+    config = load_config("small", ["model.epochs=4"], folder=tmp_path)
+    assert (config.seed, config.model.dim, config.model.epochs) == (1, 8, 4)
+
+
+def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("modle: {dim: 8}\nmodel: {dim: -1}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config("base", folder=tmp_path)
+    assert "modle" in str(caught.value)
+    assert "model.dim" in str(caught.value)
+
+
+def test_an_unknown_environment_lists_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("")
+    with pytest.raises(ConfigError, match="must be one of base"):
+        load_config("prod", folder=tmp_path)
+
+
+def test_a_list_longer_than_its_fallback_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"at most candidates\.popular"):
+        load_config("base", ["recommendations.k=50", "candidates.popular=20"])
+
+
+def test_two_data_folders_have_two_lakes(tmp_path: Path) -> None:
+    first, second = (load_config("base", [f"data={tmp_path / n}"]) for n in ("a", "b"))
+    assert first.lake_root != second.lake_root
+    assert first.source.startswith("a-")
+
+
+@pytest.mark.parametrize("name", ["base", "demo", "simulated", "test"])
+def test_each_shipped_environment_loads(name: str) -> None:
+    assert load_config(name).env == name

@@ -1,0 +1,58 @@
+import json
+
+import pyarrow as pa
+import pytest
+
+from recsys.errors import MissingPartitionError
+from recsys.paths import Partition
+from recsys.storage import Lake
+
+SALES = Partition("features.articles", "2020-09-22")
+
+
+def write_rows(lake: Lake, values: list[int], fingerprint: str = "f") -> None:
+    with lake.write(SALES, fingerprint=fingerprint) as draft:
+        lake.put_table(draft, pa.table({"article_key": pa.array(values, pa.int32())}))
+
+
+def test_a_partition_is_read_back_with_its_manifest(lake: Lake) -> None:
+    write_rows(lake, [2, 3])
+    assert lake.read(SALES).to_pydict() == {"article_key": [2, 3]}
+    manifest = lake.require(SALES)
+    assert (manifest.rows, manifest.columns) == (2, {"article_key": "int32"})
+
+
+def test_a_failed_write_leaves_the_old_rows_and_nothing_else(lake: Lake) -> None:
+    write_rows(lake, [2])
+    with pytest.raises(RuntimeError, match="broken"), lake.write(SALES, fingerprint="g") as draft:
+        lake.put_table(draft, pa.table({"article_key": pa.array([9], pa.int32())}))
+        raise RuntimeError("broken")
+    assert lake.read(SALES).to_pydict() == {"article_key": [2]}
+    assert len(lake.fs.ls(f"{lake.root}/{SALES.folder}")) == 2
+
+
+def test_a_rerun_replaces_the_partition_and_removes_the_old_attempt(lake: Lake) -> None:
+    write_rows(lake, [2])
+    write_rows(lake, [3])
+    assert lake.read(SALES).to_pydict() == {"article_key": [3]}
+    names = sorted(path.rsplit("/", 1)[-1] for path in lake.fs.ls(f"{lake.root}/{SALES.folder}"))
+    assert names == ["_manifest.json", lake.require(SALES).attempt]
+
+
+def test_an_attempt_without_a_manifest_is_invisible(lake: Lake) -> None:
+    lake.fs.makedirs(f"{lake.root}/{SALES.folder}/attempt-dead")
+    with pytest.raises(MissingPartitionError, match="run build_features first"):
+        lake.read(SALES)
+
+
+def test_a_draft_without_a_row_count_is_refused(lake: Lake) -> None:
+    with pytest.raises(ValueError, match="rows were never set"), lake.write(SALES, fingerprint="f"):
+        pass
+    assert lake.manifest(SALES) is None
+
+
+def test_text_is_replaced_whole(lake: Lake) -> None:
+    lake.write_text("reports/a.json", json.dumps({"n": 1}))
+    lake.write_text("reports/a.json", json.dumps({"n": 2}))
+    assert json.loads(lake.fs.cat_file(f"{lake.root}/reports/a.json")) == {"n": 2}
+    assert len(lake.fs.ls(f"{lake.root}/reports")) == 1
