@@ -1,0 +1,121 @@
+"""The tasks of every DAG, each once, and the four groups that DAGs are made of.
+
+A task's id is its job's file stem, behind its group's name. Each builder wires the inside of its
+group; how the groups follow each other is for the DAG file to say.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, TaskGroup
+
+from recsys.paths import WRITTEN_BY
+from recsys_airflow.assets import ASSETS, outlets_of
+from recsys_airflow.defaults import GPU_POOL, GPU_QUEUE, PUBLISH_POOL, SPARK_POOL
+from recsys_airflow.operators import JobOperator, SparkJobOperator
+
+#: The version that `train_models` made in this run, and the one that this run's candidates are of.
+TRAINED = "{{ ti.xcom_pull(task_ids='train.train_models')['facts']['model_version'] }}"
+SERVED = "{{ ti.xcom_pull(task_ids='refresh.generate_candidates')['facts']['model_version'] }}"
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Raw files to typed rows; what is not valid is set aside."""
+
+    group: TaskGroup
+    catalogue: BaseOperator
+    transactions: BaseOperator
+
+
+@dataclass(frozen=True)
+class Train:
+    """Examples, two towers and a ranker, their evaluation, and the gate."""
+
+    group: TaskGroup
+    features: BaseOperator
+    models: BaseOperator
+    promote: BaseOperator
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Features as of the run date, candidates, ranked lists, Postgres, and a last look at it."""
+
+    group: TaskGroup
+    features: BaseOperator
+    candidates: BaseOperator
+    similar: BaseOperator
+    check: BaseOperator
+
+
+def clean_group() -> Clean:
+    """Return `clean`: the catalogue with its keys, then the transactions, which use the keys."""
+    with TaskGroup("clean", tooltip="Typed rows; bad ones set aside") as group:
+        catalogue = spark_job("clean_catalogue", hours=1)
+        transactions = spark_job("clean_transactions", hours=3)
+        catalogue >> transactions
+    return Clean(group, catalogue, transactions)
+
+
+def images_group() -> TaskGroup:
+    """Return `images`: new and changed images to embeddings."""
+    with TaskGroup("images", tooltip="Images to vectors") as group:
+        gpu_job("embed_images", hours=24)
+    return group
+
+
+def train_group() -> Train:
+    """Return `train`: features at the split's cutoffs, examples, models, evaluation, the gate."""
+    with TaskGroup("train", tooltip="Learn from the past, judge on what came after") as group:
+        features = spark_job("build_features", "--training", hours=6)
+        examples = spark_job("build_examples", hours=3)
+        models = gpu_job("train_models", hours=24)
+        evaluate = gpu_job("evaluate", "--model-version", TRAINED, hours=3)
+        promote = publish_job("promote_model", "--model-version", TRAINED, hours=1)
+        features >> examples >> models >> evaluate >> promote
+    return Train(group, features, models, promote)
+
+
+def refresh_group() -> Refresh:
+    """Return `refresh`: from features to checked recommendations in Postgres."""
+    nightly = [ASSETS[d] for d in WRITTEN_BY if d.startswith("features.")]
+    served = ("--model-version", SERVED)
+    with TaskGroup("refresh", tooltip="Tonight's recommendations") as group:
+        features = spark_job("build_features", hours=3, outlets=nightly)
+        candidates = gpu_job("generate_candidates", hours=6, needs_database=True)
+        rank = gpu_job("rank_candidates", *served, hours=6, needs_database=True)
+        similar = gpu_job("find_similar_articles", *served, hours=2, needs_database=True)
+        publish = publish_job("publish_recommendations", hours=2)
+        check = publish_job("check_recommendations", hours=1)
+        features >> candidates >> [rank, similar] >> publish >> check
+    return Refresh(group, features, candidates, similar, check)
+
+
+def spark_job(job: str, *arguments: str, hours: int, **kwargs: Any) -> SparkJobOperator:
+    """Return a job that spark-submit runs, one at a time."""
+    return SparkJobOperator(
+        **_common(job, arguments, hours), pool=SPARK_POOL, conn_id="spark_default", **kwargs
+    )
+
+
+def gpu_job(job: str, *arguments: str, hours: int, **kwargs: Any) -> JobOperator:
+    """Return a job that loads TensorFlow: one at a time, on a worker that has the GPU."""
+    return JobOperator(**_common(job, arguments, hours), pool=GPU_POOL, queue=GPU_QUEUE, **kwargs)
+
+
+def publish_job(job: str, *arguments: str, hours: int) -> JobOperator:
+    """Return a job that writes or reads the serving database."""
+    return JobOperator(**_common(job, arguments, hours), pool=PUBLISH_POOL, needs_database=True)
+
+
+def _common(job: str, arguments: tuple[str, ...], hours: int) -> dict[str, Any]:
+    writes = ", ".join(f"`{asset.name}`" for asset in outlets_of(job)) or "nothing new"
+    return {
+        "task_id": job,
+        "job": job,
+        "arguments": arguments,
+        "execution_timeout": timedelta(hours=hours),
+        "doc_md": f"Runs `jobs/{job}.py`. Writes {writes}.",
+    }
