@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from pyspark import SparkConf
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.sql.types import StructType
@@ -52,3 +52,14 @@ def conform(frame: DataFrame, schema: pa.Schema) -> DataFrame:
 def arrow_schema(frame: DataFrame) -> pa.Schema:
     """Return a frame's layout as an Arrow schema."""
     return to_arrow_schema(frame.schema)
+
+
+def write_parquet(frame: DataFrame, path: str) -> tuple[int, pa.Schema]:
+    """Write a frame into a folder that may exist; return its rows, counted on the way, and layout.
+
+    As in `draft.rows, draft.schema = write_parquet(frame, draft.path)`.
+    """
+    observation = Observation()
+    counted = frame.observe(observation, F.count(F.lit(1)).alias("rows"))
+    counted.write.mode("append").parquet(path)
+    return int(observation.get["rows"]), arrow_schema(frame)
