@@ -214,5 +214,5 @@ def _arrays(
     return matrix[:, :k], np.asarray(relevant, np.int64)
 
 
-def _scored(values: Array, relevant: NDArray[np.int64]) -> Array:
+def _scored(values: ArrayLike, relevant: NDArray[np.int64]) -> Array:
     return np.where(relevant > 0, values, np.nan)

@@ -49,6 +49,12 @@ class Ragged:
         keys = [key for row in rows for key in row]
         return cls.group(np.repeat(np.arange(len(rows)), lengths), keys, count=len(rows))
 
+    @classmethod
+    def of_matrix(cls, matrix: Keys) -> Self:
+        """Return the keys of each row of a matrix [rows, m], padding left out, all weights 1."""
+        real = matrix != PADDING_KEY
+        return cls.group(np.nonzero(real)[0], matrix[real], count=len(matrix))
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.offsets) - 1
@@ -84,6 +90,11 @@ class Ragged:
         """Return the same rows with at most `limit` entries each."""
         return self.where(np.arange(len(self.keys)) - self.offsets[self.rows] < limit)
 
+    def best(self, limit: int) -> Self:
+        """Return each row's `limit` entries of the largest weight, best first, ties by key."""
+        order = np.lexsort((self.keys, -self.weights, self.rows))
+        return type(self)(self.offsets, self.keys[order], self.weights[order]).first(limit)
+
     def padded(self) -> Keys:
         """Return the keys as a matrix [rows, longest], padded with PADDING_KEY on the right."""
         width = int(self.lengths.max(initial=0))
@@ -91,13 +102,21 @@ class Ragged:
         matrix[np.arange(width) < self.lengths[:, None]] = self.keys
         return matrix
 
+    def without(self, other: "Ragged") -> Self:
+        """Return the rows without the keys that the same row of `other` holds."""
+        return self.where(~other.contains(self.rows, self.keys))
+
+    def contains(self, rows: NDArray[np.int64], keys: Keys) -> NDArray[np.bool_]:
+        """Return whether row `rows[i]` holds `keys[i]`, for arrays that broadcast together."""
+        if not len(self.keys):
+            return np.zeros(np.broadcast_shapes(rows.shape, keys.shape), bool)
+        # One number a row and key, so that a single sorted search answers for all of them.
+        base = max(int(keys.max(initial=0)), int(self.keys.max())) + 1
+        own = np.sort(self.rows * base + self.keys)
+        asked = rows * base + keys
+        found = np.minimum(np.searchsorted(own, asked), len(own) - 1)
+        return np.asarray(own[found] == asked, bool)
+
     def marks(self, matrix: Keys) -> NDArray[np.bool_]:
         """Return which cells of `matrix` [rows, m] hold one of the same row's keys."""
-        if not len(self.keys) or not matrix.size:
-            return np.zeros(matrix.shape, bool)
-        # One number a row and key, so that a single sorted search serves the whole matrix.
-        base = max(int(matrix.max()), int(self.keys.max())) + 1
-        own = np.sort(self.rows * base + self.keys)
-        asked = np.arange(len(self))[:, None] * base + matrix
-        found = np.minimum(np.searchsorted(own, asked), len(own) - 1)
-        return np.equal(own[found], asked)
+        return self.contains(np.arange(len(self))[:, None], matrix)

@@ -1,0 +1,129 @@
+"""The lists: candidates scored by the model, best first, each with its reason."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recsys.config import Config
+from recsys.errors import DataError
+from recsys.inference.candidates import Candidates
+from recsys.inference.policy import apply_policy, fill
+from recsys.inference.ragged import Keys, Ragged
+from recsys.inference.sources import BLOCK_CUSTOMERS, Sources, find_candidates
+from recsys.models.inputs import Snapshot
+from recsys.models.registry import TrainedModel
+from recsys.schemas import RECOMMENDATIONS, SOURCES
+
+#: What a person is told, by source. The first source in this order that offered an article counts:
+#: what is known of the customer comes before what everyone buys, and the towers' guess comes last.
+REASONS: dict[str, str] = {
+    "past_purchase": "bought before",
+    "same_product": "another variant of something bought",
+    "copurchased": "often bought together with something bought",
+    "popular": "popular now",
+    "towers": "picked for you",
+}
+
+
+def rank(
+    model: TrainedModel,
+    snapshot: Snapshot,
+    candidates: Candidates,
+    *,
+    popular: Keys,
+    excluded: Ragged,
+    k: int,
+) -> pa.Table:
+    """Return exactly `k` articles for each customer, in the layout of recommendations.lists.
+
+    Scores are the model's; equal ones are ordered by article key.
+
+    Args:
+        model: scores the pairs.
+        snapshot: of the same cutoff as everything else.
+        candidates: of any customers; those with too few are filled up from `popular`.
+        popular: [segments, on sale], see `Sources.popular`.
+        excluded: what the purchase policy leaves out; row = customer key.
+        k: the length of a list.
+
+    Raises:
+        DataError: there are fewer than `k` articles on sale that a customer may get.
+    """
+    tables = [RECOMMENDATIONS.empty_table()]
+    for block in candidates.blocks(BLOCK_CUSTOMERS):
+        segments = snapshot.age_bands[block.customer_keys]
+        full = fill(apply_policy(block, excluded), popular, segments, excluded, k=k)
+        tables.append(_best(model, snapshot, full, k=k))
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def recommend(
+    model: TrainedModel,
+    snapshot: Snapshot,
+    sources: Sources,
+    customer_keys: Keys,
+    *,
+    config: Config,
+    excluded: Ragged,
+) -> pa.Table:
+    """Return the lists of customers [n]: both stages in memory, as the nightly jobs do in files."""
+    tables = [RECOMMENDATIONS.empty_table()]
+    for candidates in candidate_blocks(model, snapshot, sources, customer_keys, config=config):
+        k = config.recommendations.k
+        tables.append(
+            rank(model, snapshot, candidates, popular=sources.popular, excluded=excluded, k=k)
+        )
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def candidate_blocks(
+    model: TrainedModel,
+    snapshot: Snapshot,
+    sources: Sources,
+    customer_keys: Keys,
+    *,
+    config: Config,
+) -> Iterator[Candidates]:
+    """Yield the candidates of customers [n], at most BLOCK_CUSTOMERS at a time."""
+    vectors = model.article_vectors(snapshot)
+    for start in range(0, len(customer_keys), BLOCK_CUSTOMERS):
+        keys = customer_keys[start : start + BLOCK_CUSTOMERS]
+        yield find_candidates(
+            model, snapshot, sources, keys, config=config.candidates, article_vectors=vectors
+        )
+
+
+def reasons(sources: NDArray[np.int32]) -> NDArray[np.object_]:
+    """Return what a person is told of each sum of source bits.
+
+    >>> reasons(np.array([SOURCES["popular"] + SOURCES["towers"]])).tolist()
+    ['popular now']
+    """
+    conditions = [(sources & SOURCES[source]) > 0 for source in REASONS]
+    return np.select(conditions, [np.array(r, object) for r in REASONS.values()], "")
+
+
+def _best(model: TrainedModel, snapshot: Snapshot, candidates: Candidates, *, k: int) -> pa.Table:
+    keys = candidates.articles.padded()
+    sources = np.zeros_like(keys)
+    sources[keys > 0] = candidates.sources
+    scores = model.score_pairs(snapshot, candidates.customer_keys, keys)
+    # A customer's articles ascend by key, so that a stable sort breaks ties by key; padding, which
+    # scores -inf, comes last.
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    chosen = np.take_along_axis(scores, best, axis=1)
+    if not np.isfinite(chosen).all():
+        raise DataError(f"model {model.version} gives scores that are not numbers: train it again")
+    n = len(keys)
+    return pa.table(
+        [
+            np.repeat(candidates.customer_keys, k),
+            np.tile(np.arange(1, k + 1, dtype=np.int16), n),
+            np.take_along_axis(keys, best, axis=1).ravel(),
+            chosen.ravel(),
+            reasons(np.take_along_axis(sources, best, axis=1).ravel()),
+        ],
+        schema=RECOMMENDATIONS,
+    )
