@@ -130,6 +130,8 @@ class RecommendationsConfig(Frozen):
     #: With policy `last_n_days`: purchases of the last so many days are left out.
     policy_days: PositiveInt = 30
     similar_articles: PositiveInt = 12
+    #: Of two articles' similarity: how much their images say; the rest is who buys them.
+    similar_image_share: Share = 0.5
     popular_articles: PositiveInt = 100
 
 
