@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark import SparkConf
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
@@ -31,7 +30,8 @@ def build_session(config: Config, name: str) -> SparkSession:
         .config("spark.ui.enabled", "false")
         .config("spark.log.level", "ERROR")
     )
-    if not SparkConf().contains("spark.master"):
+    # Set by spark-submit; a SparkConf made here would not yet know what it was told.
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.master(config.spark.master or "local[*]").config(
             "spark.driver.memory", config.spark.driver_memory
         )
