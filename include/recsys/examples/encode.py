@@ -147,9 +147,17 @@ class Encoder:
         )
 
     def encode_interactions(self, features: Float32) -> Float32:
-        """Return standardised pair features, the shape [..., P] kept; overwrites its argument."""
-        for column, number in enumerate(self.interactions):
-            features[..., column] = number.apply(features[..., column])
+        """Return standardised pair features [..., P]; overwrites its argument, which has no NaN.
+
+        It runs on every pair of a night, hence in place, in the argument's own precision.
+        """
+        low, high, mean, scale = (
+            np.array([getattr(number, name) for number in self.interactions], features.dtype)
+            for name in ("low", "high", "mean", "scale")
+        )
+        np.clip(features, low, high, out=features)
+        features -= mean
+        features /= scale
         return features
 
     def with_interactions(self, names: Sequence[str], features: Float32) -> "Encoder":

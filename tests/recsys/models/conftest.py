@@ -1,0 +1,158 @@
+"""A small world with something to learn: customers of two tastes, articles of two kinds."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from recsys import schemas
+from recsys.examples.encode import Encoder, fit_encoder
+from recsys.models.inputs import Snapshot, build_snapshot
+
+CUSTOMERS, ARTICLES, HISTORY = 60, 40, 8
+CUTOFF = date(2020, 9, 16)
+
+
+def make_articles() -> pa.Table:
+    """Return cleaned.articles: even keys are of one kind, odd keys of the other."""
+    keys = np.arange(2, 2 + ARTICLES)
+    rows = {
+        name: [f"{name}-{key % 2}" for key in keys]
+        if field.type == pa.string()
+        else [int(key % 2) for key in keys]
+        for name, field in zip(
+            schemas.CLEANED_ARTICLES.names, schemas.CLEANED_ARTICLES, strict=True
+        )
+    }
+    rows["article_key"] = keys.tolist()
+    rows["product_code"] = [f"{key:07d}" for key in keys]
+    return pa.table(rows, schemas.CLEANED_ARTICLES)
+
+
+def make_article_features() -> pa.Table:
+    """Return features.articles; the last article was never sold."""
+    keys = np.arange(2, 2 + ARTICLES)
+    sold = keys < 1 + ARTICLES
+    sales = np.where(sold, 30 + keys % 7, 0)
+    return pa.table(
+        {
+            "article_key": keys,
+            "sales": sales,
+            "customers": sales,
+            "sales_1d": sales // 20,
+            "sales_7d": sales // 5,
+            "sales_30d": sales // 2,
+            "trend": np.zeros(ARTICLES),
+            "mean_price": pa.array(0.02 + 0.001 * (keys % 5), mask=~sold),
+            "days_on_sale": pa.array(keys, mask=~sold),
+            "days_since_sale": pa.array(keys % 3 + 1, mask=~sold),
+            "mean_customer_age": pa.array(20.0 + keys % 30, mask=~sold),
+            "repurchase_rate": np.zeros(ARTICLES),
+            "is_on_sale": sold,
+        }
+    ).cast(schemas.FEATURES_ARTICLES)
+
+
+def make_customer_features() -> pa.Table:
+    """Return features.customers: a customer buys the kind of its key; the last never bought."""
+    random = np.random.default_rng(1)
+    rows: list[dict[str, Any]] = []
+    for key in range(2, 2 + CUSTOMERS):
+        bought = key < 1 + CUSTOMERS
+        kind = np.arange(2 + key % 2, 1 + ARTICLES, 2)
+        recent = random.choice(kind, 5, replace=False).tolist() if bought else []
+        rows.append(
+            {
+                "customer_key": key,
+                "transactions": len(recent),
+                "purchase_days": len(recent),
+                "distinct_articles": len(recent),
+                "mean_price": 0.02 if bought else None,
+                "purchase_frequency": 1.0 if bought else None,
+                "recency_days": key % 9 + 1 if bought else None,
+                "purchases_7d": key % 3 if bought else 0,
+                "purchases_30d": len(recent),
+                "channel_2_share": 0.5 if bought else None,
+                "distinct_product_groups": 1 if bought else 0,
+                "age": float(20 + key) if key % 10 else None,
+                "age_band": "30-39" if key % 10 else "unknown",
+                "club_member_status": "ACTIVE" if key % 4 else None,
+                "fashion_news_frequency": "NONE",
+                "fn": None,
+                "active": True if key % 2 else None,
+                "recent_articles": recent,
+                "recent_days": [i + 1 for i in range(len(recent))],
+                "recent_quantities": [1] * len(recent),
+            }
+        )
+    return pa.Table.from_pylist(rows, schemas.FEATURES_CUSTOMERS)
+
+
+def make_pairs(cutoff: date = CUTOFF, part: str = "train", seed: int = 2) -> pa.Table:
+    """Return examples.pairs: six positives a customer, of its kind, each with four negatives."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for key in range(2, 1 + CUSTOMERS):
+        own, other = (np.arange(2 + (key + i) % 2, 1 + ARTICLES, 2) for i in (0, 1))
+        for positive in random.choice(own, 6, replace=False):
+            negatives = random.choice(other, 4, replace=False)
+            for label, article in [(1, positive), *((0, n) for n in negatives)]:
+                rows.append((part, cutoff, len(rows) // 5, key, int(article), label, cutoff))
+    columns = zip(*rows, strict=True)
+    return pa.table(
+        dict(zip(schemas.EXAMPLES_PAIRS.names, map(list, columns), strict=True)),
+        schemas.EXAMPLES_PAIRS,
+    )
+
+
+@pytest.fixture
+def articles() -> pa.Table:
+    return make_articles()
+
+
+@pytest.fixture
+def article_features() -> pa.Table:
+    return make_article_features()
+
+
+@pytest.fixture
+def customer_features() -> pa.Table:
+    return make_customer_features()
+
+
+@pytest.fixture
+def encoder(customer_features: pa.Table, article_features: pa.Table, articles: pa.Table) -> Encoder:
+    return fit_encoder([customer_features], [article_features], articles, history_length=HISTORY)
+
+
+@pytest.fixture
+def images() -> tuple[Any, Any]:
+    """Reduced images of all articles but the last: three numbers each."""
+    keys = np.arange(2, 1 + ARTICLES, dtype=np.int32)
+    return keys, np.random.default_rng(3).normal(size=(len(keys), 3)).astype(np.float32)
+
+
+@pytest.fixture
+def snapshot(
+    customer_features: pa.Table,
+    article_features: pa.Table,
+    articles: pa.Table,
+    encoder: Encoder,
+    images: tuple[Any, Any],
+) -> Snapshot:
+    return build_snapshot(
+        customer_features, article_features, articles, cutoff=CUTOFF, encoder=encoder, images=images
+    )
+
+
+@pytest.fixture
+def pairs() -> pa.Table:
+    return make_pairs()
+
+
+@pytest.fixture
+def pairs_maker() -> Callable[..., pa.Table]:
+    return make_pairs
