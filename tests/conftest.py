@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg2
 import pytest
 from pyspark.sql import SparkSession
 
 from recsys.config import Config, load_config
 from recsys.storage import Lake
+from stack.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +39,24 @@ def config(tmp_path: Path) -> Config:
 def lake(config: Config) -> Lake:
     """An empty lake in a temporary folder."""
     return Lake(config.lake_root)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The one Postgres server of the test run."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"})
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """The superuser's URL of a new, empty database."""
+    name = f"test_{uuid4().hex[:12]}"
+    connection = psycopg2.connect(postgres.url())
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    connection.close()
+    return postgres.url(name)
