@@ -1,0 +1,128 @@
+"""Faults of a whole raw folder, found before any work starts, and the last day it knows."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import BinaryIO
+
+import fsspec
+import pyarrow as pa
+import pyarrow.csv
+
+from recsys.columns import Columns as C
+from recsys.errors import DataError
+from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV, TRANSACTIONS_CSV
+from recsys.schemas import RAW_ARTICLES, RAW_CUSTOMERS, RAW_TRANSACTIONS
+
+#: The files of a raw folder and their columns, in order.
+LAYOUT: dict[str, tuple[str, ...]] = {
+    ARTICLES_CSV: RAW_ARTICLES,
+    CUSTOMERS_CSV: RAW_CUSTOMERS,
+    TRANSACTIONS_CSV: RAW_TRANSACTIONS,
+}
+
+
+def check_folder(data: str) -> dict[str, str]:
+    """Return the address of each raw file by name, once each is known to be usable as a whole.
+
+    A file must exist, hold the known columns in their order, and at least one row. Rows themselves
+    are judged later, one by one.
+
+    Raises:
+        DataError: listing every fault of every file.
+    """
+    fs, root = fsspec.core.url_to_fs(data)
+    if not fs.isdir(root):
+        raise DataError(f"no folder {data}: expected one that holds {', '.join(LAYOUT)}")
+    paths = {name: f"{root.rstrip('/')}/{name}" for name in LAYOUT}
+    faults = [fault for name, path in paths.items() for fault in _check_file(fs, path, name)]
+    if faults:
+        raise DataError([f"{data}: {faults[0]}", *faults[1:]])
+    is_local = isinstance(fs, fsspec.implementations.local.LocalFileSystem)
+    return paths if is_local else {n: str(fs.unstrip_protocol(p)) for n, p in paths.items()}
+
+
+def latest_day(data: str, *, today: date | None = None) -> date:
+    """Return the last day on which something was bought, from the day column alone.
+
+    Text that is no day, and days after `today` (default: this day, UTC), do not count.
+
+    Raises:
+        DataError: the folder is unusable, or no row has such a day.
+    """
+    path = check_folder(data)[TRANSACTIONS_CSV]
+    today = today or datetime.now(UTC).date()
+    latest = date.min
+    with fsspec.open(path, "rb") as file, _open_days(file) as batches:
+        for batch in batches:
+            days = (_parse_day(value) for value in batch.column(0).unique().to_pylist())
+            latest = max([latest, *(day for day in days if day and day <= today)])
+    if latest == date.min:
+        raise DataError(f"{path}: no row has a day that reads YYYY-MM-DD and is not after {today}")
+    return latest
+
+
+def _open_days(file: BinaryIO) -> pyarrow.csv.CSVStreamingReader:
+    """Return a reader of the first column as bytes; damaged rows are for the cleaning to judge."""
+    return pyarrow.csv.open_csv(
+        file,
+        read_options=pyarrow.csv.ReadOptions(
+            block_size=16 << 20, column_names=list(RAW_TRANSACTIONS), skip_rows=1
+        ),
+        # An unclosed quote would swallow the lines after it, so quotes are left in place.
+        parse_options=pyarrow.csv.ParseOptions(
+            quote_char=False, invalid_row_handler=lambda row: "skip"
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            include_columns=[C.T_DAT], column_types={C.T_DAT: pa.binary()}
+        ),
+    )
+
+
+def _parse_day(value: bytes) -> date | None:
+    text = value.decode("ascii", errors="replace").strip('"')
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.isoformat() == text else None
+
+
+def _check_file(fs: fsspec.AbstractFileSystem, path: str, name: str) -> list[str]:
+    if not fs.isfile(path):
+        return [f"{name} is missing"]
+    try:
+        with fs.open(path, "rb") as file:
+            return _check_head(file, name)
+    except OSError as error:
+        return [f"{name} cannot be read: {error.strerror or error}"]
+
+
+def _check_head(file: BinaryIO, name: str) -> list[str]:
+    first = file.readline()
+    if not first.strip():
+        return [f"{name} is empty" if not file.read(1) else f"{name} starts with a blank line"]
+    try:
+        header = next(csv.reader([first.decode("utf-8-sig").strip("\r\n")]))
+    except UnicodeDecodeError:
+        return [f"{name}: the header is not UTF-8"]
+    faults = [f"{name}: {fault}" for fault in _check_header(header, LAYOUT[name])]
+    has_rows = any(line.strip() for line in _lines(file))
+    return faults if has_rows else [*faults, f"{name} has a header and no rows"]
+
+
+def _lines(file: BinaryIO) -> Iterable[bytes]:
+    while line := file.readline(1 << 20):
+        yield line
+
+
+def _check_header(found: Sequence[str], expected: Sequence[str]) -> list[str]:
+    missing = [column for column in expected if column not in found]
+    unknown = [column for column in found if column not in expected]
+    faults = [f"column {column} is missing" for column in missing]
+    faults += [f"column {column} is not known" for column in unknown]
+    if not faults and len(found) > len(expected):
+        faults = ["a column stands there twice: " + ",".join(found)]
+    elif not faults and list(found) != list(expected):
+        faults = [f"columns must be in the order {','.join(expected)}. Got {','.join(found)}"]
+    return faults

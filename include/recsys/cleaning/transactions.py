@@ -1,0 +1,117 @@
+"""Transactions: typed rows with keys instead of ids; identical rows become one with a quantity."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import functions as F
+
+from recsys.cleaning.audit import write_frame
+from recsys.cleaning.lines import POSITION, is_not_utf8, split_line
+from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, Reason, first_reason
+from recsys.columns import Columns as C
+from recsys.schemas import CLEANED_TRANSACTIONS, RAW_TRANSACTIONS
+from recsys.spark import conform
+from recsys.storage import Draft
+
+#: Casts alone would take `0.05d`, `0x1p3` and `NaN`.
+NUMBER = "^[-+0-9.eE]+$"
+
+
+def check_transactions(
+    lines: DataFrame, *, articles: DataFrame, customers: DataFrame, today: date, max_price: float
+) -> DataFrame:
+    """Return every raw row, typed, with the reason why it is set aside, or null.
+
+    Args:
+        lines: `position, line`, as `read_lines` gives them.
+        articles: `article_id, article_key` of the valid articles; unique.
+        customers: `customer_id, customer_key` of the valid customers; unique.
+        today: the last day that is not in the future, UTC.
+        max_price: the highest price that is not absurd. A price of zero is valid.
+
+    Returns:
+        `position, line, reason` and the columns of `schemas.CLEANED_TRANSACTIONS` but the quantity;
+        the latter hold no promise where a reason is given.
+    """
+    fields = split_line(F.col(C.LINE))
+    named = [F.get("fields", F.lit(i)).alias(name) for i, name in enumerate(RAW_TRANSACTIONS)]
+    rows = lines.withColumn("fields", fields).select(
+        POSITION, C.LINE, F.size("fields").alias("width"), *named
+    )
+    known = rows.join(
+        F.broadcast(articles.select(C.ARTICLE_ID, C.ARTICLE_KEY)), on=C.ARTICLE_ID, how="left"
+    ).join(customers.select(C.CUSTOMER_ID, C.CUSTOMER_KEY), on=C.CUSTOMER_ID, how="left")
+    typed = known.withColumns(
+        {
+            "day": F.col(C.T_DAT).try_cast("date"),
+            "number": F.when(F.col(C.PRICE).rlike(NUMBER), F.col(C.PRICE).try_cast("double")),
+            "channel": F.col(C.SALES_CHANNEL_ID).try_cast("tinyint"),
+        }
+    )
+    return typed.select(
+        POSITION,
+        C.LINE,
+        F.col("day").alias(C.T_DAT),
+        C.CUSTOMER_KEY,
+        C.ARTICLE_KEY,
+        F.col("number").alias(C.PRICE),
+        F.col("channel").alias(C.SALES_CHANNEL_ID),
+        first_reason(_faults(today=today, max_price=max_price)).alias(C.REASON),
+    )
+
+
+def collapse_transactions(checked: DataFrame) -> DataFrame:
+    """Return the valid rows as `schemas.CLEANED_TRANSACTIONS`.
+
+    Rows equal in every column become one; `quantity` says how many they were. A customer's rows
+    are in one file, each file sorted by day, customer, article, price and channel.
+    """
+    row = [C.T_DAT, C.CUSTOMER_KEY, C.ARTICLE_KEY, C.PRICE, C.SALES_CHANNEL_ID]
+    valid = checked.where(F.col(C.REASON).isNull()).select(*row)
+    # Grouped by customer once, rows need not move again: few are equal, so counting them before
+    # the exchange would not make it smaller.
+    counted = valid.repartition(C.CUSTOMER_KEY).groupBy(*row).agg(F.count("*").alias(C.QUANTITY))
+    return conform(counted.sortWithinPartitions(*row), CLEANED_TRANSACTIONS)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Raw rows of one write: how many were read, and how many of them kept."""
+
+    read: int
+    kept: int
+
+
+def write_transactions(checked: DataFrame, draft: Draft) -> Written:
+    """Write the valid rows as `schemas.CLEANED_TRANSACTIONS` in one pass over the raw file.
+
+    What was kept is counted in the files written, so that it can be held against what was read.
+    """
+    observation = Observation()
+    observed = checked.observe(observation, F.count(F.lit(1)).alias("read"))
+    written = write_frame(collapse_transactions(observed), draft)
+    kept = written.agg(F.sum(C.QUANTITY)).first()
+    return Written(read=observation.get["read"], kept=(kept and kept[0]) or 0)
+
+
+def _faults(*, today: date, max_price: float) -> dict[Reason, Column]:
+    day, number = F.col("day"), F.col("number")
+    customer_id, article_id = F.col(C.CUSTOMER_ID), F.col(C.ARTICLE_ID)
+    no_customer, no_article = F.col(C.CUSTOMER_KEY).isNull(), F.col(C.ARTICLE_KEY).isNull()
+    return {
+        Reason.NOT_UTF8: is_not_utf8(F.col(C.LINE)),
+        Reason.WRONG_COLUMN_COUNT: F.col("width") != len(RAW_TRANSACTIONS),
+        # The way back to text refuses what a cast takes besides: 2020-9-1, 2020, 2020-09-01T12.
+        Reason.BAD_DATE: day.isNull() | (day.cast("string") != F.col(C.T_DAT)),
+        Reason.DATE_IN_FUTURE: day > F.lit(today),
+        # An id that has a key is well-formed; only the others are worth a pattern.
+        Reason.BAD_CUSTOMER_ID: no_customer & ~customer_id.rlike(CUSTOMER_ID),
+        Reason.BAD_ARTICLE_ID: no_article & ~article_id.rlike(ARTICLE_ID),
+        Reason.BAD_PRICE: number.isNull() | (F.abs(number) == float("inf")),
+        Reason.NEGATIVE_PRICE: number < 0,
+        Reason.ABSURD_PRICE: number > max_price,
+        Reason.BAD_CHANNEL: ~F.col(C.SALES_CHANNEL_ID).isin("1", "2"),
+        Reason.UNKNOWN_CUSTOMER: no_customer,
+        Reason.UNKNOWN_ARTICLE: no_article,
+    }
