@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,13 +58,23 @@ def start(argv: Sequence[str], *, extra: Mapping[str, str] | None = None) -> sub
 
 
 def follow(child: subprocess.Popen[str], log: Callable[[str], None]) -> Ended:
-    """Pass each line on as it comes, and return how the child ended."""
+    """Pass each line on as it comes, and return how the child ended.
+
+    What it left running is killed: such a process would hold the pipe open, and the task with it.
+    """
     tail: deque[str] = deque(maxlen=TAIL_LINES)
+    threading.Thread(target=_kill_leftovers, args=(child,), daemon=True).start()
     assert child.stdout is not None
     for line in child.stdout:
         tail.append(line.rstrip())
         log(tail[-1])
     return Ended(child.wait(), tuple(tail))
+
+
+def _kill_leftovers(child: "subprocess.Popen[str]") -> None:
+    child.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def kill_group(child: "subprocess.Popen[str] | None", *, grace_s: float = GRACE_S) -> None:
