@@ -1,6 +1,6 @@
 """Candidates: the few hundred articles a customer's list is chosen from, and who offered them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -60,6 +60,18 @@ class Candidates:
             table["sources"].to_numpy(),
         )
 
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the pairs of several parts, which have no customer in common."""
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        return cls(
+            np.concatenate([part.customer_keys for part in parts]),
+            np.concatenate([[0], np.cumsum(lengths)]),
+            np.concatenate([part.article_keys for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.sources for part in parts]),
+        )
+
     def to_table(self) -> pa.Table:
         """Return the pairs in the layout of candidates.pairs."""
         customers = np.repeat(self.customer_keys, np.diff(self.offsets))
@@ -69,6 +81,10 @@ class Candidates:
     def __len__(self) -> int:
         """Return the number of customers."""
         return len(self.customer_keys)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many pairs each source offered."""
+        return {name: int((self.sources & bit > 0).sum()) for name, bit in SOURCES.items()}
 
     @property
     def rows(self) -> NDArray[np.int64]:

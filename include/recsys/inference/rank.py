@@ -1,17 +1,14 @@
 """The lists: candidates scored by the model, best first, each with its reason."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recsys.config import Config
 from recsys.errors import DataError
 from recsys.inference.candidates import Candidates
 from recsys.inference.policy import apply_policy, fill
 from recsys.inference.ragged import Keys, Ragged
-from recsys.inference.sources import BLOCK_CUSTOMERS, Sources, find_candidates
+from recsys.inference.sources import BLOCK_CUSTOMERS
 from recsys.models.inputs import Snapshot
 from recsys.models.registry import TrainedModel
 from recsys.schemas import RECOMMENDATIONS, SOURCES
@@ -57,42 +54,6 @@ def rank(
         full = fill(apply_policy(block, excluded), popular, segments, excluded, k=k)
         tables.append(_best(model, snapshot, full, k=k))
     return pa.concat_tables(tables).combine_chunks()
-
-
-def recommend(
-    model: TrainedModel,
-    snapshot: Snapshot,
-    sources: Sources,
-    customer_keys: Keys,
-    *,
-    config: Config,
-    excluded: Ragged,
-) -> pa.Table:
-    """Return the lists of customers [n]: both stages in memory, as the nightly jobs do in files."""
-    tables = [RECOMMENDATIONS.empty_table()]
-    for candidates in candidate_blocks(model, snapshot, sources, customer_keys, config=config):
-        k = config.recommendations.k
-        tables.append(
-            rank(model, snapshot, candidates, popular=sources.popular, excluded=excluded, k=k)
-        )
-    return pa.concat_tables(tables).combine_chunks()
-
-
-def candidate_blocks(
-    model: TrainedModel,
-    snapshot: Snapshot,
-    sources: Sources,
-    customer_keys: Keys,
-    *,
-    config: Config,
-) -> Iterator[Candidates]:
-    """Yield the candidates of customers [n], at most BLOCK_CUSTOMERS at a time."""
-    vectors = model.article_vectors(snapshot)
-    for start in range(0, len(customer_keys), BLOCK_CUSTOMERS):
-        keys = customer_keys[start : start + BLOCK_CUSTOMERS]
-        yield find_candidates(
-            model, snapshot, sources, keys, config=config.candidates, article_vectors=vectors
-        )
 
 
 def reasons(sources: NDArray[np.int32]) -> NDArray[np.object_]:

@@ -6,6 +6,7 @@ the place of something new. Every candidate is on sale, past purchases too: on r
 purchases, repurchase lists score MAP@12 0.175 with and without what is off sale.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Self
@@ -42,6 +43,8 @@ class Sources:
     """What the sources know as of one cutoff; `articles` counts keys, 0 and 1 among them.
 
     purchases: row = customer key; on all articles, the strongest affinity (its weight) first.
+    article_vectors: float32 [articles, dim], of the article tower.
+    is_on_sale: bool [articles].
     best_sellers: row = index into SEGMENTS; articles on sale, best first.
     popular: int32 [SEGMENTS, on sale]: every article on sale, in the order to offer them in.
     copurchased: float32 [articles, articles], cosine; only columns on sale.
@@ -49,6 +52,8 @@ class Sources:
     """
 
     purchases: Ragged
+    article_vectors: Floats
+    is_on_sale: NDArray[np.bool_]
     best_sellers: Ragged
     popular: Keys
     copurchased: csr_array
@@ -59,17 +64,20 @@ class Sources:
         cls,
         snapshot: Snapshot,
         *,
+        article_vectors: Floats,
         purchases: pa.Table,
         popularity: pa.Table,
         copurchases: pa.Table,
         config: CandidatesConfig,
     ) -> Self:
         """Return the sources of features.purchases, .popularity and .copurchases tables."""
-        best_sellers = _best_sellers(popularity, snapshot.is_on_sale)
+        best_sellers = best_sellers_of(popularity, snapshot.is_on_sale)
         return cls(
             purchases=_purchases(purchases, customers=len(snapshot.age_bands)),
+            article_vectors=article_vectors,
+            is_on_sale=snapshot.is_on_sale,
             best_sellers=best_sellers,
-            popular=_popular(best_sellers, snapshot),
+            popular=popular_orders(best_sellers, snapshot),
             copurchased=_copurchased(copurchases, snapshot.is_on_sale),
             same_product=_same_product(snapshot, limit=config.same_product),
         )
@@ -77,22 +85,20 @@ class Sources:
 
 def load_sources(
     lake: Lake,
+    model: TrainedModel,
     snapshot: Snapshot,
     *,
-    cutoff: date,
     config: CandidatesConfig,
     customer_keys: Keys | None = None,
 ) -> Sources:
-    """Return the sources as of a cutoff, with the purchases of all or of the given customers."""
-
-    def read(name: str) -> pa.Table:
-        return lake.read(Partition(f"features.{name}", str(cutoff)))
-
+    """Return the snapshot's sources, with the purchases of all or of the given customers."""
+    day = str(snapshot.cutoff)
     return Sources.build(
         snapshot,
-        purchases=read_purchases(lake, cutoff=cutoff, customer_keys=customer_keys),
-        popularity=read("popularity"),
-        copurchases=read("copurchases"),
+        article_vectors=model.article_vectors(snapshot),
+        purchases=read_purchases(lake, cutoff=snapshot.cutoff, customer_keys=customer_keys),
+        popularity=lake.read(Partition("features.popularity", day)),
+        copurchases=lake.read(Partition("features.copurchases", day)),
         config=config,
     )
 
@@ -110,31 +116,38 @@ def find_candidates(
     customer_keys: Keys,
     *,
     config: CandidatesConfig,
-    article_vectors: Floats,
-) -> Candidates:
-    """Return the candidates of customers [n], scored by the towers.
+) -> Iterator[Candidates]:
+    """Yield the candidates of customers [n], scored by the towers, BLOCK_CUSTOMERS at a time."""
+    for start in range(0, len(customer_keys), BLOCK_CUSTOMERS):
+        keys = customer_keys[start : start + BLOCK_CUSTOMERS]
+        vectors = model.customer_vectors(snapshot, keys)
+        yield _find(sources, keys, vectors, snapshot.age_bands[keys], config=config)
 
-    `article_vectors` are `model.article_vectors(snapshot)`, made once for all blocks.
-    """
+
+def _find(
+    sources: Sources,
+    customer_keys: Keys,
+    vectors: Floats,
+    bands: NDArray[np.int8],
+    *,
+    config: CandidatesConfig,
+) -> Candidates:
+    """Return the candidates of customers [n], their towers' vectors [n, dim], age bands [n]."""
     bought = sources.purchases.take(customer_keys)
     history = bought.first(config.past_purchases)
-    vectors = model.customer_vectors(snapshot, customer_keys)
-    nearest, _ = top_k(
-        vectors, article_vectors, config.towers, allowed=snapshot.is_on_sale, excluded=bought
-    )
-    on_sale = bought.where(snapshot.is_on_sale[bought.keys])
+    articles, on_sale = sources.article_vectors, sources.is_on_sale
+    nearest, _ = top_k(vectors, articles, config.towers, allowed=on_sale, excluded=bought)
+    again = bought.where(on_sale[bought.keys]).first(config.past_purchases)
     offers = {
         "towers": Ragged.of_matrix(nearest),
-        "popular": _popular_new(sources, snapshot.age_bands[customer_keys], bought, config.popular),
+        "popular": _popular_new(sources.popular, bands, bought, config.popular),
         "copurchased": related(sources.copurchased, history, bought, limit=config.copurchased),
         "same_product": related(sources.same_product, history, bought, limit=config.same_product),
-        "past_purchase": on_sale.first(config.past_purchases),
+        "past_purchase": again,
     }
-    candidates = Candidates.union(customer_keys, offers)
-    scores = np.einsum(
-        "pd,pd->p", vectors[candidates.rows], article_vectors[candidates.article_keys]
-    )
-    return replace(candidates, scores=scores)
+    found = Candidates.union(customer_keys, offers)
+    scores = np.einsum("pd,pd->p", vectors[found.rows], articles[found.article_keys])
+    return replace(found, scores=scores)
 
 
 def related(closeness: csr_array, history: Ragged, bought: Ragged, *, limit: int) -> Ragged:
@@ -152,10 +165,10 @@ def related(closeness: csr_array, history: Ragged, bought: Ragged, *, limit: int
     return found.without(bought).best(limit)
 
 
-def _popular_new(sources: Sources, bands: NDArray[np.int8], bought: Ragged, limit: int) -> Ragged:
+def _popular_new(popular: Keys, bands: NDArray[np.int8], bought: Ragged, limit: int) -> Ragged:
     """Return each customer's first `limit` popular articles that he has not bought."""
     longest = int(bought.lengths.max(initial=0))
-    offered = sources.popular[:, : limit + min(longest, limit)][bands]
+    offered = popular[:, : limit + min(longest, limit)][bands]
     return Ragged.of_matrix(np.where(bought.marks(offered), PADDING_KEY, offered)).first(limit)
 
 
@@ -168,7 +181,8 @@ def _purchases(table: pa.Table, *, customers: int) -> Ragged:
     return Ragged.group(owners[order], keys[order], affinity[order], count=customers)
 
 
-def _best_sellers(table: pa.Table, is_on_sale: NDArray[np.bool_]) -> Ragged:
+def best_sellers_of(table: pa.Table, is_on_sale: NDArray[np.bool_]) -> Ragged:
+    """Return a features.popularity table as rows of SEGMENTS, only what is on sale."""
     table = table.sort_by([(C.RANK, "ascending")])
     keys = table[C.ARTICLE_KEY].to_numpy()
     segments = pc.index_in(table[C.AGE_BAND], pa.array(SEGMENTS)).to_numpy()
@@ -176,7 +190,7 @@ def _best_sellers(table: pa.Table, is_on_sale: NDArray[np.bool_]) -> Ragged:
     return best.where(is_on_sale[best.keys])
 
 
-def _popular(best_sellers: Ragged, snapshot: Snapshot) -> Keys:
+def popular_orders(best_sellers: Ragged, snapshot: Snapshot) -> Keys:
     """Return every article on sale for each segment: its best sellers and everyone's in turn, since
     a week of a small segment is mostly chance, then the rest by last week's sales."""
     on_sale = np.flatnonzero(snapshot.is_on_sale).astype(np.int32)

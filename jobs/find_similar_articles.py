@@ -1,0 +1,52 @@
+"""Find each article's most similar articles on sale, in how they look and in who buys them.
+
+The model is the one that the candidates are of, unless --model-version names another one.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from recsys.inference.run import Scorer, candidates_version, scorer_inputs, scorer_notes
+from recsys.inference.similar import similar_articles
+from recsys.job import Job, run_job
+
+
+def build(job: Job) -> None:
+    """Write `recommendations.similar_articles` of the run date."""
+    version = candidates_version(job)
+    job.facts["model_version"] = version
+    config = job.config.recommendations
+    step = job.step(
+        ["recommendations.similar_articles"],
+        inputs=scorer_inputs(job, version),
+        settings=config.model_dump(include={"similar_articles", "similar_image_share"}),
+    )
+    if step.is_current:
+        return
+    scorer = Scorer.load(job, version)
+    table = similar_articles(
+        scorer.snapshot.image_vectors,
+        scorer.model.article_vectors(scorer.snapshot),
+        is_on_sale=scorer.snapshot.is_on_sale,
+        image_share=config.similar_image_share,
+        limit=config.similar_articles,
+    )
+    with step.write("recommendations.similar_articles") as draft:
+        draft.notes = scorer_notes(job, version)
+        job.lake.put_table(draft, table)
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model-version", help="a version in the lake (default: the candidates')")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job from its command line."""
+    return run_job(
+        build, argv, name="find_similar_articles", description=__doc__, add_arguments=_add_arguments
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Find each customer's few hundred candidates: by the towers and by what people buy.
+
+The model is the champion, unless --model-version names another one. Candidates know no purchase
+policy: ranking applies it.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from recsys.columns import Columns as C
+from recsys.errors import ConfigError
+from recsys.inference.candidates import Candidates
+from recsys.inference.run import Scorer, scorer_inputs, scorer_notes
+from recsys.inference.sources import find_candidates, load_sources
+from recsys.job import Job, run_job
+from recsys.serving.versions import champion
+from recsys.storage import Draft
+
+DATASETS = (
+    "cleaned.customers",
+    "features.purchases",
+    "features.popularity",
+    "features.copurchases",
+)
+
+
+def build(job: Job) -> None:
+    """Write `candidates.pairs` of the run date, a file a shard of customers."""
+    version = job.args.model_version or _champion(job)
+    job.facts["model_version"] = version
+    inputs = [*scorer_inputs(job, version), *(job.partition(name) for name in DATASETS)]
+    step = job.step(["candidates.pairs"], inputs=inputs, settings=job.config.candidates)
+    if step.is_current:
+        return
+    with step.write("candidates.pairs") as draft:
+        draft.notes = scorer_notes(job, version)
+        _write(job, version, draft)
+
+
+def _write(job: Job, version: str, draft: Draft) -> None:
+    lake, config = job.lake, job.config.candidates
+    scorer = Scorer.load(job, version)
+    sources = load_sources(lake, scorer.model, scorer.snapshot, config=config)
+    customers = lake.read(job.partition("cleaned.customers"), columns=[C.CUSTOMER_KEY])
+    keys = customers.sort_by(C.CUSTOMER_KEY)[C.CUSTOMER_KEY].to_numpy()
+    draft.counts["customers"] = len(keys)
+    for shard, start in enumerate(range(0, len(keys), config.shard_customers)):
+        part = keys[start : start + config.shard_customers]
+        blocks = find_candidates(scorer.model, scorer.snapshot, sources, part, config=config)
+        candidates = Candidates.concat(list(blocks))
+        lake.put_table(draft, candidates.to_table(), f"part-{shard:05d}.parquet")
+        for name, count in candidates.counts().items():
+            draft.counts[name] = draft.counts.get(name, 0) + count
+        job.logger.info("candidates of %d of %d customers", start + len(part), len(keys))
+
+
+def _champion(job: Job) -> str:
+    url = os.environ.get("RECSYS_DATABASE_URL")
+    version = champion(url, job.config.source) if url else None
+    if version is None:
+        raise ConfigError(
+            f"no model serves {job.config.data} yet: run train_models, evaluate and promote_model"
+            " with RECSYS_DATABASE_URL set, or name a version with --model-version"
+        )
+    return version
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model-version", help="a version in the lake (default: the champion)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job from its command line."""
+    return run_job(
+        build, argv, name="generate_candidates", description=__doc__, add_arguments=_add_arguments
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
