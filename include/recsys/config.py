@@ -109,6 +109,9 @@ class ModelConfig(Frozen):
     ranking_weight: float = Field(default=1.0, ge=0)
     validation_customers: PositiveInt = 2000
     mixed_precision: bool = False
+    #: Also train on everything for as many epochs: what nights use. Evaluations judge the model
+    #: that was trained on the training part alone.
+    refit: bool = True
 
 
 class CandidatesConfig(Frozen):
@@ -161,6 +164,15 @@ class EvaluationConfig(Frozen):
     bootstrap_samples: PositiveInt = 1000
 
 
+class PromotionConfig(Frozen):
+    """When a new model version becomes champion."""
+
+    #: Lists with past purchases (`all`) or without (`novel`, what policy `all` publishes).
+    mode: Literal["all", "novel"] = "novel"
+    #: NDCG@k may be behind the champion's by this share of it: what two trainings differ by anyway.
+    tolerance: Share = 0.02
+
+
 class Config(Frozen):
     """Everything a job may be told."""
 
@@ -184,6 +196,7 @@ class Config(Frozen):
     publish: PublishConfig = PublishConfig()
     spark: SparkConfig = SparkConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    promotion: PromotionConfig = PromotionConfig()
 
     @model_validator(mode="after")
     def _candidates_can_fill_k(self) -> "Config":
