@@ -90,6 +90,8 @@ class Job:
     steps: list[Step] = field(default_factory=list)
     #: Facts for the report that are not in a manifest.
     facts: dict[str, Any] = field(default_factory=dict)
+    #: Set by a job whose output is not in the lake, when it found that output to be current.
+    unchanged: bool = False
 
     def partition(self, dataset: str, key: str | date | None = None) -> Partition:
         """Return a data set's partition; its key is the run date unless another is given."""
@@ -205,6 +207,7 @@ def run_job(
         )
         raise
     current = bool(job.steps) and not any(step.written for step in job.steps)
+    current = current or job.unchanged
     _finish(job, args, status="unchanged" if current else "written", started=started)
     return 0
 
