@@ -1,0 +1,122 @@
+"""The gate before publishing: every promise about the lists, checked on every list."""
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.columns import Columns as C
+from recsys.errors import DataError
+from recsys.schemas import EVERYONE
+from recsys.serving.lists import Block, contains, pair_codes, read_blocks
+from recsys.serving.snapshot import Run, Snapshot, find_rows, rows_by_key
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Audit:
+    """Counts what is wrong, block by block; `faults` names each kind with its first customer."""
+
+    def __init__(self, snapshot: Snapshot, run: Run) -> None:
+        self._snapshot = snapshot
+        self._run = run
+        self._articles = rows_by_key(snapshot.articles.column(C.ARTICLE_KEY).to_numpy())
+        self._forbidden = snapshot.forbidden(run.policy, run.policy_days)
+        self._lists = np.zeros(snapshot.customers.num_rows, dtype=np.int32)
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+        self.reasons: set[str] = set()
+
+    def see(self, block: Block) -> None:
+        """Check one block of lists."""
+        k = self._run.k
+        self._count_lists(np.r_[block.customers, block.uneven])
+        self._note(f"without exactly {k} recommendations", block.uneven)
+        ascending = np.sort(block.articles, axis=1)
+        codes = pair_codes(block.customers[:, None], block.articles)
+        unknown = find_rows(self._articles, block.articles.ravel()).reshape(-1, k) < 0
+        with np.errstate(invalid="ignore"):
+            rising = block.scores[:, 1:] > block.scores[:, :-1]
+        wrong: dict[str, Mask] = {
+            f"whose ranks are not 1 to {k}": block.ranks != np.arange(1, k + 1),
+            "with an article twice": ascending[:, 1:] == ascending[:, :-1],
+            "with an article that is not in the catalogue": unknown,
+            "with a score that is not finite": ~np.isfinite(block.scores),
+            "with a score that rises with rank": rising,
+            f"with an article bought before (policy {self._run.policy})": contains(
+                self._forbidden, codes
+            ),
+        }
+        for fault, mask in wrong.items():
+            self._note(fault, block.customers[mask.any(axis=1)])
+        if block.reasons.null_count:
+            missing = pc.is_null(block.reasons).to_numpy(zero_copy_only=False).reshape(-1, k)
+            self._note(
+                "with a recommendation without a reason", block.customers[missing.any(axis=1)]
+            )
+        self.reasons.update(r for r in pc.unique(block.reasons).to_pylist() if r is not None)
+
+    def faults(self) -> list[str]:
+        """Return one sentence for each kind of fault in what was seen; none means publish."""
+        ids = self._snapshot.customers.column(C.CUSTOMER_ID)
+        for fault, rows in (
+            ("without recommendations", np.flatnonzero(self._lists == 0)),
+            ("whose recommendations stand in more than one place", np.flatnonzero(self._lists > 1)),
+        ):
+            if len(rows):
+                self._counts[fault] += len(rows)
+                self._first.setdefault(fault, ids[int(rows[0])].as_py())
+        return [
+            f"{number} customers {fault} (the first: {self._first[fault]})"
+            for fault, number in self._counts.items()
+        ]
+
+    def _count_lists(self, customers: npt.NDArray[np.int32]) -> None:
+        rows = find_rows(self._snapshot.customer_rows, customers)
+        self._note("that are not in cleaned.customers", customers[rows < 0])
+        np.add.at(self._lists, rows[rows >= 0], 1)
+
+    def _note(self, fault: str, customers: npt.NDArray[np.int32]) -> None:
+        if len(customers):
+            self._counts[fault] += len(customers)
+            self._first.setdefault(fault, self._name(int(customers[0])))
+
+    def _name(self, key: int) -> str:
+        row = int(find_rows(self._snapshot.customer_rows, np.array([key], dtype=np.int32))[0])
+        if row < 0:
+            return f"key {key}"
+        return str(self._snapshot.customers.column(C.CUSTOMER_ID)[row].as_py())
+
+
+def audit(snapshot: Snapshot, run: Run) -> list[str]:
+    """Return the reasons that occur, sorted, when every list and side table is in order.
+
+    Raises:
+        DataError: naming each kind of fault, how many customers have it, and one of them.
+    """
+    checks = Audit(snapshot, run)
+    for block in read_blocks(snapshot.lists, run.k):
+        checks.see(block)
+    faults = checks.faults() + _side_faults(snapshot)
+    if faults:
+        raise DataError([f"recommendations[{run.run_date}]: {fault}" for fault in faults])
+    return sorted(checks.reasons)
+
+
+def _side_faults(snapshot: Snapshot) -> list[str]:
+    articles = rows_by_key(snapshot.articles.column(C.ARTICLE_KEY).to_numpy())
+    columns: dict[str, pa.ChunkedArray] = {
+        "similar_articles: article_key": snapshot.similar.column(C.ARTICLE_KEY),
+        "similar_articles: similar_article_key": snapshot.similar.column("similar_article_key"),
+        "popularity: article_key": snapshot.popular.column(C.ARTICLE_KEY),
+    }
+    unknown = {
+        name: int((find_rows(articles, keys.to_numpy()) < 0).sum())
+        for name, keys in columns.items()
+    }
+    faults = [f"{n} rows of {name} are not in the catalogue" for name, n in unknown.items() if n]
+    if EVERYONE not in snapshot.popular.column(C.AGE_BAND).unique().to_pylist():
+        faults.append(f"popularity has no segment {EVERYONE!r}, which unknown customers get")
+    return faults

@@ -1,0 +1,125 @@
+"""What one run publishes, as it stands in the lake."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.columns import Columns as C
+from recsys.config import Policy
+from recsys.paths import Partition
+from recsys.schemas import RECOMMENDATIONS, check_schema
+from recsys.serving.lists import pair_codes
+from recsys.storage import Lake
+
+#: Columns of cleaned.articles that recs.articles shows.
+ARTICLE_TEXTS: tuple[str, ...] = (
+    C.ARTICLE_ID, C.PRODUCT_CODE, "prod_name", "product_type_name", "product_group_name",
+    "graphical_appearance_name", "colour_group_name", "perceived_colour_value_name",
+    "perceived_colour_master_name", "department_name", "index_name", "index_group_name",
+    "section_name", "garment_group_name", "detail_desc",
+)  # fmt: skip
+
+INPUTS: tuple[str, ...] = (
+    "cleaned.customers", "cleaned.articles", "features.articles", "features.purchases",
+    "features.popularity", "recommendations.lists", "recommendations.similar_articles",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is made of and made with; equal fingerprints mean equal rows."""
+
+    run_date: str
+    source: str
+    model_version: str
+    policy: Policy
+    policy_days: int
+    k: int
+    fingerprint: str
+    inputs: dict[str, str]
+
+
+class Snapshot:
+    """One run date's partitions, with ids for keys. Tables are read when they are first needed."""
+
+    def __init__(self, lake: Lake, run_date: str) -> None:
+        self.lake = lake
+        self.partitions = {name: Partition(name, run_date) for name in INPUTS}
+
+    @cached_property
+    def lists(self) -> Any:
+        """The recommendations, as an Arrow data set to be read in batches."""
+        dataset = self.lake.scan(self.partitions["recommendations.lists"])
+        check_schema(dataset.schema, RECOMMENDATIONS, name="recommendations.lists")
+        return dataset
+
+    @cached_property
+    def customers(self) -> pa.Table:
+        """customer_key, customer_id, age_band, one row a customer."""
+        columns = [C.CUSTOMER_KEY, C.CUSTOMER_ID, C.AGE_BAND]
+        return self._read("cleaned.customers", columns)
+
+    @cached_property
+    def customer_rows(self) -> npt.NDArray[np.int32]:
+        """Row of `customers` by customer key; -1 where there is no such customer."""
+        return rows_by_key(self.customers.column(C.CUSTOMER_KEY).to_numpy())
+
+    @cached_property
+    def articles(self) -> pa.Table:
+        """article_key, the texts of recs.articles, mean_price, is_on_sale; by key."""
+        articles = self._read("cleaned.articles", [C.ARTICLE_KEY, *ARTICLE_TEXTS])
+        features = self._read("features.articles", [C.ARTICLE_KEY, "mean_price", "is_on_sale"])
+        joined = articles.join(features, C.ARTICLE_KEY).sort_by(C.ARTICLE_KEY)
+        on_sale = pc.fill_null(joined.column("is_on_sale"), False)
+        return joined.set_column(joined.num_columns - 1, "is_on_sale", on_sale)
+
+    @cached_property
+    def popular(self) -> pa.Table:
+        """age_band, rank, article_key, score."""
+        return self._read("features.popularity", [C.AGE_BAND, C.RANK, C.ARTICLE_KEY, C.SCORE])
+
+    @cached_property
+    def similar(self) -> pa.Table:
+        """article_key, rank, similar_article_key, score; by key and rank."""
+        return self._read("recommendations.similar_articles").sort_by(
+            [(C.ARTICLE_KEY, "ascending"), (C.RANK, "ascending")]
+        )
+
+    def forbidden(self, policy: Policy, policy_days: int) -> npt.NDArray[np.int64]:
+        """Return what the policy says may not be recommended, as sorted pair codes."""
+        if policy == "none":
+            return np.empty(0, dtype=np.int64)
+        recent = pc.field("days_since") <= policy_days if policy == "last_n_days" else None
+        purchases = self.lake.read(
+            self.partitions["features.purchases"], [C.CUSTOMER_KEY, C.ARTICLE_KEY], recent
+        )
+        codes = pair_codes(
+            purchases.column(C.CUSTOMER_KEY).to_numpy(), purchases.column(C.ARTICLE_KEY).to_numpy()
+        )
+        codes.sort()
+        return codes
+
+    def _read(self, dataset: str, columns: list[str] | None = None) -> pa.Table:
+        return self.lake.read(self.partitions[dataset], columns)
+
+
+def rows_by_key(keys: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return the row of each key, -1 where no row has it.
+
+    >>> rows_by_key(np.array([3, 2])).tolist()
+    [-1, -1, 1, 0]
+    """
+    rows = np.full(int(keys.max(initial=-1)) + 1, -1, dtype=np.int32)
+    rows[keys] = np.arange(len(keys), dtype=np.int32)
+    return rows
+
+
+def find_rows(rows: npt.NDArray[np.int32], keys: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return the row of each key by a `rows_by_key` table; -1 for an unknown key."""
+    inside = (keys >= 0) & (keys < len(rows))
+    return np.where(inside, rows[np.where(inside, keys, 0)], -1).astype(np.int32)
