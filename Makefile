@@ -1,0 +1,61 @@
+# The two commands that matter are `make run` and `make test`; `make help` lists all.
+# Everything that needs thought is in include/stack; variables reach it quoted, by the shell.
+
+PYTHON ?= python3
+STACK = $(PYTHON) include/stack/launch.py
+BIN = .venv/bin
+export DATA POLICY K OUT
+
+.DEFAULT_GOAL := help
+.PHONY: run up down status psql export test lint types check-imports pytest install-dev lock format clean help
+
+run: ## The main job: install, start, refresh, show. [DATA=folder] [POLICY=none|all] [K=12]
+	@$(STACK) run $${DATA:+--data "$$DATA"} $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
+
+up: ## Start Postgres and Airflow
+	@$(STACK) up
+
+down: ## Stop them; data are kept
+	@$(STACK) down
+
+status: ## Say what runs, and where
+	@$(STACK) status
+
+psql: ## Open psql on the recommendations
+	@$(STACK) psql
+
+export: ## Write the active run to a CSV file: OUT=recs.csv [POLICY=none|all] [K=12]
+	@$(STACK) export --out "$${OUT:-recs.csv}" $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
+
+test: lint types check-imports pytest ## Linters, types, import contracts and every test
+
+install-dev:
+	@$(STACK) install --dev
+
+lint: install-dev ## Format and lint, without changing anything
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: install-dev ## mypy, strict
+	@$(BIN)/mypy
+
+check-imports: install-dev ## Who may import whom
+	@PYTHONPATH=include:plugins:. $(BIN)/lint-imports
+
+pytest: install-dev ## The tests alone: [ARGS="-k stack"]
+	@$(BIN)/pytest -q $(ARGS)
+
+format: install-dev ## Format and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: install-dev ## Pin the packages of requirements*.in
+	@for name in requirements requirements-dev requirements-gpu; do \
+	  $(BIN)/uv pip compile -q --python-version 3.11 --universal --no-header --no-annotate \
+	    $$name.in -o $$name.txt || exit 1; done
+
+clean: ## Stop, and delete the stack's state (.recsys); the packages in .venv stay
+	@$(STACK) clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile

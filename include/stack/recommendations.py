@@ -1,0 +1,56 @@
+"""The recommendations as a user of the database sees them."""
+
+from typing import Any
+
+import psycopg2
+from rich.table import Table
+
+from stack.api import StackError
+
+TOP = """
+select r.rank, r.article_id, a.prod_name, a.product_type_name, a.colour_group_name,
+       a.mean_price, r.score, r.reason
+from recs.recommendations r join recs.articles a using (article_id)
+where r.customer_id = %s
+order by r.rank
+limit 12
+"""
+
+HEADINGS = ("rank", "article", "name", "type", "colour", "price", "score", "reason")
+
+
+def read_sample(url: str) -> tuple[str, list[tuple[Any, ...]]]:
+    """Return the first customer and the best 12 rows of `TOP` for them.
+
+    Raises:
+        StackError: no run is active.
+    """
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("select customer_id from recs.customers order by customer_id limit 1")
+            found = cursor.fetchone()
+            if found is None:
+                raise StackError("the database holds no active run: `make run` publishes one")
+            cursor.execute(TOP, found)
+            return str(found[0]), cursor.fetchall()
+    finally:
+        connection.close()
+
+
+def recommendation_table(customer_id: str, rows: list[tuple[Any, ...]]) -> Table:
+    """Return a customer's recommendations as a table."""
+    table = Table(
+        title=f"{len(rows)} recommendations for customer {customer_id[:16]}...",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for heading in HEADINGS:
+        table.add_column(
+            heading, justify="right" if heading in ("rank", "price", "score") else "left"
+        )
+    for *words, price, score, reason in rows:
+        shown = "" if price is None else f"{price:.4f}"
+        table.add_row(*map(str, words), shown, f"{score:.3f}", str(reason))
+    return table
