@@ -15,9 +15,8 @@ from recsys_airflow.assets import ASSETS, outlets_of
 from recsys_airflow.defaults import GPU_POOL, GPU_QUEUE, PUBLISH_POOL, SPARK_POOL
 from recsys_airflow.operators import JobOperator, SparkJobOperator
 
-#: The version that `train_models` made in this run, and the one that this run's candidates are of.
+#: The version that `train_models` made in this run.
 TRAINED = "{{ ti.xcom_pull(task_ids='train.train_models')['facts']['model_version'] }}"
-SERVED = "{{ ti.xcom_pull(task_ids='refresh.generate_candidates')['facts']['model_version'] }}"
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,11 @@ def train_group() -> Train:
 def refresh_group() -> Refresh:
     """Return `refresh`: from features to checked recommendations in Postgres."""
     nightly = [ASSETS[d] for d in WRITTEN_BY if d.startswith("features.")]
-    served = ("--model-version", SERVED)
     with TaskGroup("refresh", tooltip="Tonight's recommendations") as group:
         features = spark_job("build_features", hours=3, outlets=nightly)
         candidates = gpu_job("generate_candidates", hours=6, needs_database=True)
-        rank = gpu_job("rank_candidates", *served, hours=6, needs_database=True)
-        similar = gpu_job("find_similar_articles", *served, hours=2, needs_database=True)
+        rank = gpu_job("rank_candidates", hours=6)
+        similar = gpu_job("find_similar_articles", hours=2)
         publish = publish_job("publish_recommendations", hours=2)
         check = publish_job("check_recommendations", hours=1)
         features >> candidates >> [rank, similar] >> publish >> check
