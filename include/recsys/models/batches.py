@@ -35,6 +35,10 @@ class Positives:
     customers: Int32
     articles: Int32
 
+    def take(self, rows: npt.NDArray[np.int64]) -> "Positives":
+        """Return the positives that an index array picks."""
+        return Positives(self.cutoff, self.customers[rows], self.articles[rows])
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -98,23 +102,22 @@ def collect_examples(
     An encoder that already knows the pair features is kept as it is.
     """
     parts: list[dict[str, npt.NDArray[Any]]] = []
+    fixed: dict[str, npt.NDArray[Any]] = {}
     rows = 0
     for number, (snapshot, positives) in enumerate(blocks):
         part = _collect(snapshot, positives, number=number, first_row=rows)
         rows += len(part["customer_numbers"])
         parts.append(part)
-    fixed = {"article_categories": snapshot.article_categories, "images": snapshot.image_vectors}
+        fixed = {
+            "article_categories": snapshot.article_categories,
+            "image_vectors": snapshot.image_vectors,
+        }
     stacked = {name: _concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
     if not encoder.interactions:
         real = stacked["interactions"][stacked["articles"] != PADDING_KEY]
         encoder = encoder.with_interactions(INTERACTION_NAMES, real)
     encoder.encode_interactions(stacked["interactions"])
-    examples = Examples(
-        **stacked,
-        article_categories=fixed["article_categories"],
-        image_vectors=fixed["images"],
-    )
-    return examples, encoder
+    return Examples(**stacked, **fixed), encoder
 
 
 def pair_features(snapshot: Snapshot, customers: Int32, articles: Int32) -> Float32:
@@ -174,7 +177,7 @@ def _all_pair_features(snapshot: Snapshot, positives: Positives) -> npt.NDArray[
 
 def _shares(articles: Int32, size: int, *, smoothing: int) -> Float32:
     counts = np.bincount(articles[articles != PADDING_KEY], minlength=size) + smoothing
-    return (counts / max(counts.sum(), 1)).astype(np.float32)
+    return np.asarray(counts / max(counts.sum(), 1), np.float32)
 
 
 def _concatenate(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -32,9 +32,9 @@ class NetworkShape:
 class Recommender(keras.Model):  # type: ignore[misc]
     """Two towers into one space of `dim`, and a ranker on top of them.
 
-    An article's content (embeddings of its categories plus its image) serves twice: in the candidate
-    tower, and in the query tower for the articles that a customer bought lately. No customer has
-    weights of its own, hence new customers and new articles need no new training.
+    An article's content (embeddings of its categories plus its image) serves twice: in the
+    candidate tower, and in the query tower for the articles that a customer bought lately. No
+    customer has weights of its own, hence new customers and new articles need no new training.
     """
 
     def __init__(self, shape: NetworkShape | Mapping[str, Any], **kwargs: Any) -> None:
@@ -80,17 +80,24 @@ class Recommender(keras.Model):  # type: ignore[misc]
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def customer_vectors(
-        self, numbers: Any, categories: Any, recent: Any, days: Any, quantities: Any, contents: Any
+        self,
+        numbers: Any,
+        categories: Any,
+        contents: Any,
+        *,
+        recent: Any,
+        days: Any,
+        quantities: Any,
     ) -> Any:
         """Return unit vectors [n, dim].
 
         Args:
             numbers: [n, Fc].
             categories: int32 [n, Cc].
+            contents: [articles, dim], what `content` returned.
             recent: int32 [n, L], the customer's articles as rows of `contents`; row 0 is padding.
             days: [n, L] since each of them was bought.
             quantities: [n, L] pieces of each of them.
-            contents: [articles, dim], what `content` returned.
         """
         pooled = self.pooling(tf.gather(contents, recent), recent > 0, days, quantities)
         features = [numbers, self.customer_categories(categories), pooled]
@@ -106,15 +113,16 @@ class Recommender(keras.Model):  # type: ignore[misc]
         """Return the articles' part of the ranker's first layer [n, first]."""
         return self.ranker.article_part(ops.concatenate([vectors, numbers], axis=1))
 
-    def rank_pairs(
-        self,
-        customer_vectors: Any,
-        customer_parts: Any,
-        article_vectors: Any,
-        article_parts: Any,
-        interactions: Any,
-    ) -> Any:
-        """Return logits [n, m] of customers [n, ...] with articles [n, m, ...]."""
+    def rank_pairs(self, customers: Any, articles: Any, interactions: Any) -> Any:
+        """Return logits [n, m].
+
+        Args:
+            customers: vectors [n, dim], and what `rank_customers` made of them.
+            articles: vectors [n, m, dim], and what `rank_articles` made of them.
+            interactions: [n, m, P], standardised.
+        """
+        customer_vectors, customer_parts = customers
+        article_vectors, article_parts = articles
         products = customer_vectors[:, None, :] * article_vectors
         cosine = ops.sum(products, axis=-1, keepdims=True) / self.sizes.temperature
         # Products of unit vectors are small; times dim they have the size of other inputs.
@@ -122,21 +130,14 @@ class Recommender(keras.Model):  # type: ignore[misc]
         return self.ranker(customer_parts, article_parts, pairs)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def probabilities(
-        self,
-        customer_vectors: Any,
-        customer_parts: Any,
-        all_vectors: Any,
-        all_parts: Any,
-        articles: Any,
-        interactions: Any,
-    ) -> Any:
-        """Return probabilities [n, m]; articles int32 [n, m] are rows of all_vectors, all_parts."""
-        logits = self.rank_pairs(
-            customer_vectors,
-            customer_parts,
-            tf.gather(all_vectors, articles),
-            tf.gather(all_parts, articles),
-            interactions,
-        )
-        return ops.sigmoid(logits)
+    def probabilities(self, customers: Any, articles: Any, keys: Any, interactions: Any) -> Any:
+        """Return probabilities [n, m].
+
+        Args:
+            customers: vectors [n, dim], and what `rank_customers` made of them.
+            articles: vectors [articles, dim], and what `rank_articles` made of them.
+            keys: int32 [n, m], rows of `articles`.
+            interactions: [n, m, P].
+        """
+        vectors, parts = (tf.gather(array, keys) for array in articles)
+        return ops.sigmoid(self.rank_pairs(customers, (vectors, parts), interactions))

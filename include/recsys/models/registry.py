@@ -94,10 +94,10 @@ class TrainedModel:
             vectors[start : start + BLOCK_ROWS] = self.network.customer_vectors(
                 snapshot.customer_numbers[keys],
                 snapshot.customer_categories[keys],
-                snapshot.recent_articles[keys],
-                snapshot.recent_days[keys],
-                snapshot.recent_quantities[keys],
                 contents,
+                recent=snapshot.recent_articles[keys],
+                days=snapshot.recent_days[keys],
+                quantities=snapshot.recent_quantities[keys],
             )
         return vectors
 
@@ -120,10 +120,8 @@ class TrainedModel:
         vectors = self.customer_vectors(snapshot, customers)
         interactions = pair_features(snapshot, customers, articles)
         return self.network.probabilities(
-            vectors,
-            self.network.rank_customers(vectors, snapshot.customer_numbers[customers]),
-            prepared.vectors,
-            prepared.parts,
+            (vectors, self.network.rank_customers(vectors, snapshot.customer_numbers[customers])),
+            (prepared.vectors, prepared.parts),
             articles,
             self.encoder.encode_interactions(interactions),
         )

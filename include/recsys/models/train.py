@@ -70,20 +70,23 @@ def train(
     without, it runs `config.epochs` and the last one counts. The same seed, examples and
     configuration give the same weights on the same kind of machine.
     """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     trainer = Trainer(
         Recommender(network_shape(examples, encoder, config)), examples, config, seed=seed
     )
     trained = Trained(trainer.network)
-    best, weights = -math.inf, trainer.network.get_weights()
+    best, weights = -math.inf, []
     for epoch in range(1, config.epochs + 1):
         row = trainer.run_epoch() | {"epoch": epoch}
         row |= validate(trainer.network) if validate else {}
         trained.history.append(row)
         logger.info("epoch %s", log.fields(**{k: _short(v) for k, v in row.items()}))
         score = row.get(MONITOR, float(epoch))
-        if score > best:
+        # A score that is no number, such as of no customer at all, betters nothing.
+        if not trained.best_epoch or score > best:
             best, trained.best_epoch, weights = score, epoch, trainer.network.get_weights()
         if epoch - trained.best_epoch >= config.patience:
             break
@@ -168,10 +171,10 @@ class Trainer:
         customers = net.customer_vectors(
             customer_numbers,
             self._get("customer_categories", customer_rows),
-            tf.reshape(places[1 + tf.size(keys) :], tf.shape(recent)),
-            self._get("recent_days", customer_rows),
-            self._get("recent_quantities", customer_rows),
             contents,
+            recent=tf.reshape(places[1 + tf.size(keys) :], tf.shape(recent)),
+            days=self._get("recent_days", customer_rows),
+            quantities=self._get("recent_quantities", customer_rows),
         )
         numbers = self._get("article_numbers", tf.reshape(statistics, [-1]))
         articles = net.article_vectors(tf.gather(contents, places[1 : 1 + tf.size(keys)]), numbers)
@@ -179,10 +182,8 @@ class Trainer:
         vectors = tf.reshape(articles, [-1, width, articles.shape[-1]])
         parts = net.rank_articles(articles, numbers)
         logits = net.rank_pairs(
-            customers,
-            net.rank_customers(customers, customer_numbers),
-            vectors,
-            tf.reshape(parts, [-1, width, parts.shape[-1]]),
+            (customers, net.rank_customers(customers, customer_numbers)),
+            (vectors, tf.reshape(parts, [-1, width, parts.shape[-1]])),
             tf.cast(self._get("interactions", rows), tf.float32),
         )
         return customers, vectors, logits

@@ -1,0 +1,100 @@
+"""Train the two towers and the ranker, and store them as a new model version.
+
+The model to judge learns from the training part and stops by the validation part. With model.refit
+a second one then learns from everything for as many epochs: it is the one that nights use.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recsys.examples.split import from_table
+from recsys.job import ALL_TIME, Job, Step, run_job
+from recsys.paths import Partition
+from recsys.schemas import PARTS
+
+
+def build(job: Job) -> None:
+    """Train unless the same model exists; either way `model_version` says which one it is."""
+    inputs, settings = _inputs(job), _settings(job)
+    fingerprint = job.fingerprint(inputs=inputs, settings=settings)
+    version = job.facts["model_version"] = f"{job.run_date}-{fingerprint[:8]}"
+    step = job.step([job.partition("models.versions", version)], inputs=inputs, settings=settings)
+    if not step.is_current:
+        _train(job, step, version)
+
+
+def _inputs(job: Job) -> list[Partition]:
+    split = job.partition("examples.split")
+    snapshots = from_table(job.lake.read(split))
+    inputs = [split, job.partition("examples.pairs"), job.partition("cleaned.articles")]
+    inputs.append(job.partition("images.embeddings", ALL_TIME))
+    for name in ("customers", "articles"):
+        inputs += [job.partition(f"features.{name}", s.cutoff) for s in snapshots]
+    last = max(s.cutoff for s in snapshots if s.part == "validation")
+    names = ("purchases", "popularity", "copurchases")
+    return inputs + [job.partition(f"features.{name}", last) for name in names]
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    return {
+        "model": job.config.model.model_dump(),
+        "candidates": job.config.candidates.model_dump(exclude={"shard_customers"}),
+        "history_length": job.config.features.history_length,
+    }
+
+
+def _train(job: Job, step: Step, version: str) -> None:
+    from recsys.evaluation.validation import load_validation
+    from recsys.models.inputs import load_pca
+    from recsys.models.prepare import Source, prepare
+    from recsys.models.registry import TrainedModel, save_model
+    from recsys.models.train import train
+
+    config, seed = job.config.model, job.config.seed
+    pca = load_pca(job.lake)
+    source = Source(job.lake, job.run_date, job.config.features.history_length, pca)
+    examples, encoder = prepare(source, ["train"])
+    validation = load_validation(
+        source,
+        encoder,
+        customers=config.validation_customers,
+        candidates=job.config.candidates,
+        seed=seed,
+    )
+    trained = train(examples, encoder, config, seed=seed, validate=validation)
+    models = {"evaluated": TrainedModel(trained.network, encoder, pca=pca)}
+    positives = len(examples)
+    if config.refit:
+        del examples, validation
+        examples, encoder = prepare(source, PARTS)
+        epochs = config.model_copy(update={"epochs": trained.best_epoch})
+        refitted = train(examples, encoder, epochs, seed=seed)
+        models["served"] = TrainedModel(refitted.network, encoder, pca=pca)
+    images = job.lake.require(job.partition("images.embeddings", ALL_TIME))
+    with step.write("models.versions") as draft, tempfile.TemporaryDirectory() as scratch:
+        digests: dict[str, str] = {}
+        for role, model in models.items():
+            model.version, model.metrics = version, trained.metrics
+            files = save_model(model, Path(scratch, role))
+            digests |= {f"{role}/{name}": digest for name, digest in files.items()}
+        Path(scratch, "history.json").write_text(json.dumps(trained.history, indent=1))
+        Path(scratch, "metrics.json").write_text(json.dumps(trained.metrics, indent=1))
+        for path in sorted(p for p in Path(scratch).rglob("*") if p.is_file()):
+            job.lake.put(draft, path.relative_to(scratch).as_posix(), path)
+        draft.rows = positives
+        draft.counts = {"epochs": len(trained.history), "best_epoch": trained.best_epoch}
+        draft.notes = {"metrics": trained.metrics, "sha256": digests}
+        draft.notes |= {k: v for k, v in images.notes.items() if k == "weights"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; see --help."""
+    return run_job(build, argv, name="train_models", description=__doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
