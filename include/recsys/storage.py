@@ -226,7 +226,7 @@ def sha256_of_json(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sha256_of_code(folder: Path, patterns: Iterable[str] = ("*.py", "*.sql")) -> str:
+def sha256_of_code(folder: Path, patterns: Iterable[str] = ("*.py", "*.sql", "*.jinja")) -> str:
     """Return the sha256 of the source files below a folder, names and contents."""
     digest = hashlib.sha256()
     for path in sorted(p for pattern in patterns for p in folder.rglob(pattern)):

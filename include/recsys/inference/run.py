@@ -49,5 +49,6 @@ def candidates_version(job: Job) -> str:
 
 
 def scorer_notes(job: Job, version: str) -> dict[str, Any]:
-    """Return the notes of what a model makes: the model's own, and its version."""
-    return {**job.lake.require(model_partition(version)).notes, "model_version": version}
+    """Return what must be noted of all that a model makes: its version, and untrained images."""
+    notes = job.lake.require(model_partition(version)).notes
+    return {"model_version": version} | {k: v for k, v in notes.items() if k == "weights"}

@@ -1,0 +1,128 @@
+"""The evaluation report as one page that needs nothing but a browser."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from recsys.evaluation.judge import MODEL
+from recsys.evaluation.report import POPULARITY, name_at
+
+METHODS: dict[str, str] = {
+    MODEL: "This model",
+    POPULARITY: "Popular last week",
+    "popular_by_age": "Popular by age",
+    "repurchase": "Repurchase",
+    "copurchase": "Bought together",
+}
+MODES: dict[str, tuple[str, str]] = {
+    "novel": ("New articles", "Only first purchases count; nothing bought before is recommended."),
+    "all": ("All purchases", "Every purchase counts; past purchases may be recommended."),
+}
+METRICS: dict[str, str] = {
+    "map_at_k": "MAP", "ndcg_at_k": "NDCG", "precision_at_k": "Precision",
+    "recall_at_k": "Recall", "hit_rate_at_k": "Hit rate",
+}  # fmt: skip
+SOURCES: dict[str, str] = {
+    "towers": "Towers",
+    "popular": "Popular",
+    "copurchased": "Bought together",
+    "same_product": "Other variants",
+    "past_purchase": "Past purchases",
+    "any source": "Any source",
+}
+#: A chart's plot area in its own units; the browser scales it.
+WIDTH, HEIGHT = 320, 120
+#: Not curves: facts about an epoch that say nothing of the model.
+NOT_CURVES = ("epoch", "seconds", "pairs_per_second")
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """Return the page of a report, as `build_report` makes it: HTML with its styles and charts."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["score"] = lambda value: f"{value:.4f}"
+    environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
+    return environment.get_template("report.html.jinja").render(
+        report=report,
+        verdicts=[verdict(report, mode) for mode in MODES],
+        bars={mode: bars(report, mode) for mode in MODES},
+        curves=curves(report["history"]),
+        methods=METHODS,
+        modes=MODES,
+        sources=SOURCES,
+        metrics={name_at(metric, report["k"]): label for metric, label in METRICS.items()},
+        map_name=name_at("map_at_k", report["k"]),
+        popularity=POPULARITY,
+        width=WIDTH,
+        height=HEIGHT,
+    )
+
+
+def verdict(report: Mapping[str, Any], mode: str) -> dict[str, str]:
+    """Return whether the model beats popularity in a mode, as a word, a sentence and a colour.
+
+    It does where the whole 95 % interval of the paired difference of MAP@k is above zero.
+    """
+    name = name_at("map_at_k", report["k"])
+    popularity = report["modes"][mode][POPULARITY][name]["mean"]
+    difference = report["details"][mode]["model_minus_popular_7d"][name]
+    if difference["low"] > 0:
+        word, tone = "Beats popularity", "good"
+    elif difference["high"] < 0:
+        word, tone = "Loses to popularity", "bad"
+    else:
+        word, tone = "No clear difference", "open"
+    lift = f" ({100 * difference['mean'] / popularity:+.0f} %)" if popularity else ""
+    bounds = f"{difference['low']:+.4f} to {difference['high']:+.4f}"
+    sentence = f"MAP@{report['k']} {difference['mean']:+.4f}{lift}, 95 % interval {bounds}"
+    return {"title": MODES[mode][0], "word": word, "tone": tone, "sentence": sentence}
+
+
+def bars(report: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
+    """Return each method's MAP@k and its interval as shares of the axis, the best method first."""
+    name = name_at("map_at_k", report["k"])
+    methods = report["modes"][mode]
+    top = max(methods[method][name]["high"] for method in methods) or 1.0
+    rows = [
+        {
+            "label": METHODS[method],
+            "is_model": method == MODEL,
+            "value": methods[method][name]["mean"],
+            **{
+                edge: round(100 * methods[method][name][edge] / top, 2)
+                for edge in ("mean", "low", "high")
+            },
+        }
+        for method in methods
+    ]
+    return sorted(rows, key=lambda row: -row["value"])
+
+
+def curves(history: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Return one chart for each figure of training: its points in a plot area, and its range."""
+    names = [n for n in (history[0] if history else {}) if n not in NOT_CURVES]
+    return [_curve(name, [float(row[name]) for row in history]) for name in names]
+
+
+def _curve(name: str, values: list[float]) -> dict[str, Any]:
+    low, high = min(values), max(values)
+    span, steps = (high - low) or 1.0, max(len(values) - 1, 1)
+    points = [
+        f"{WIDTH * i / steps:.1f},{HEIGHT * (high - value) / span:.1f}"
+        for i, value in enumerate(values)
+    ]
+    return {
+        "name": name.replace("_", " "),
+        "points": " ".join(points),
+        "low": low,
+        "high": high,
+        "last": values[-1],
+        "epochs": len(values),
+    }

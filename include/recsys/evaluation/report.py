@@ -1,0 +1,142 @@
+"""The evaluation as plain data: what `report.json` holds and the page shows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.evaluation.judge import MODEL, Outcome
+from recsys.evaluation.metrics import (
+    LIST_METRICS,
+    bootstrap_means,
+    coverage,
+    gini,
+    interval,
+)
+
+#: The baseline that a model has to beat before anything else.
+POPULARITY = "popular_7d"
+#: Smaller segments say nothing.
+MIN_SEGMENT_CUSTOMERS = 5
+
+Estimate = dict[str, float]
+
+
+def name_at(metric: str, k: int) -> str:
+    """Return a metric's name at a given k.
+
+    >>> name_at("map_at_k", 12)
+    'map_at_12'
+    """
+    return f"{metric.removesuffix('k')}{k}"
+
+
+def summarise(
+    outcome: Outcome, *, k: int, samples: int, seed: int, catalogue: NDArray[np.int32]
+) -> dict[str, Any]:
+    """Return one mode's part of the report; an estimate is {mean, low, high}, 95 % intervals.
+
+    Args:
+        outcome: of every customer judged.
+        k: the length of the lists.
+        samples: bootstrap draws of customers, the same for all methods.
+        seed: of the draws.
+        catalogue: keys of the articles that could be recommended.
+    """
+    outcome = outcome.where(outcome.relevant > 0)
+    columns = [f"{method} {metric}" for method in outcome.lists for metric in LIST_METRICS]
+    values = np.concatenate([outcome.values(m, k=k) for m in outcome.lists], axis=1)
+    means = bootstrap_means(values, samples=samples, seed=seed)
+    at = {column: i for i, column in enumerate(columns)}
+
+    def estimate(method: str, metric: str, minus: str | None = None) -> Estimate:
+        value, drawn = values[:, at[f"{method} {metric}"]], means[:, at[f"{method} {metric}"]]
+        if minus is not None:
+            other = at[f"{minus} {metric}"]
+            value, drawn = value - values[:, other], drawn - means[:, other]
+        return _estimate(value, drawn)
+
+    methods = {
+        method: {name_at(metric, k): estimate(method, metric) for metric in LIST_METRICS}
+        for method in outcome.lists
+    }
+    return {
+        "methods": methods,
+        "customers": len(outcome.relevant),
+        "model_minus_popular_7d": {
+            name_at(metric, k): estimate(MODEL, metric, POPULARITY) for metric in LIST_METRICS
+        },
+        "lists": {
+            method: {"coverage": coverage(keys, catalogue), "gini": gini(keys, catalogue)}
+            for method, keys in outcome.lists.items()
+        },
+        "candidate_recall": {
+            source: float(found.sum() / max(outcome.relevant.sum(), 1))
+            for source, found in outcome.offered.items()
+        },
+        "segments": _segments(outcome, k=k),
+    }
+
+
+def build_report(
+    modes: Mapping[str, Mapping[str, Any]],
+    *,
+    version: str,
+    test_cutoffs: list[str],
+    k: int,
+    customers: int,
+    pairs: Mapping[str, float],
+    history: list[dict[str, float]],
+) -> dict[str, Any]:
+    """Return the whole report.
+
+    `modes[mode][method][metric]` are estimates; what else is known of a mode stands in `details`.
+    """
+    return {
+        "version": version,
+        "test_cutoff": test_cutoffs[-1],
+        "test_cutoffs": test_cutoffs,
+        "k": k,
+        "customers": customers,
+        "modes": {mode: part["methods"] for mode, part in modes.items()},
+        "details": {
+            mode: {key: value for key, value in part.items() if key != "methods"}
+            for mode, part in modes.items()
+        },
+        "pairs": dict(pairs),
+        "history": history,
+    }
+
+
+def headline(report: Mapping[str, Any]) -> dict[str, float]:
+    """Return the few figures that a task's report carries: of new articles, and the baseline's."""
+    k, novel = report["k"], report["modes"]["novel"]
+    names = [name_at(metric, k) for metric in ("map_at_k", "ndcg_at_k", "recall_at_k")]
+    figures = {name: novel[MODEL][name]["mean"] for name in names}
+    figures |= {f"baseline_{name}": novel[POPULARITY][name]["mean"] for name in names}
+    return figures | {"auc": report["pairs"]["auc"]}
+
+
+def _estimate(values: NDArray[np.float64], means: NDArray[np.float64]) -> Estimate:
+    low, high = interval(means)
+    return {"mean": float(values.mean()), "low": low, "high": high}
+
+
+def _segments(outcome: Outcome, *, k: int) -> list[dict[str, Any]]:
+    """Return MAP@k and recall@k of the model and of popularity in each segment of customers."""
+    rows = []
+    for kind, names in outcome.segments.items():
+        for name in sorted(set(names.tolist())):
+            part = outcome.where(names == name)
+            row: dict[str, Any] = {"kind": kind, "name": name, "customers": len(part.relevant)}
+            if row["customers"] < MIN_SEGMENT_CUSTOMERS:
+                continue
+            for method in (MODEL, POPULARITY):
+                values = part.values(method, k=k).mean(axis=0)
+                row[method] = {
+                    name_at(metric, k): float(value)
+                    for metric, value in zip(LIST_METRICS, values, strict=True)
+                }
+            rows.append(row)
+    return rows

@@ -1,0 +1,136 @@
+"""The evaluation of one model version, from the lake to the report."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recsys import log
+from recsys.columns import Columns as C
+from recsys.errors import DataError
+from recsys.evaluation.judge import (
+    MODES,
+    Outcome,
+    bought_articles,
+    judge,
+    judge_pairs,
+    sample_customers,
+)
+from recsys.evaluation.report import build_report, summarise
+from recsys.inference.run import Scorer
+from recsys.inference.sources import load_sources
+from recsys.job import Job
+from recsys.models.registry import model_partition
+
+logger = log.get_logger("evaluation")
+
+#: The validation threshold where a model states none.
+THRESHOLD = 0.5
+#: Pairs are drawn beyond this many; AUC is then known to about 0.001.
+MAX_PAIRS = 200_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """Features are as of `cutoff`; what is bought in [cutoff, label_end) is the truth."""
+
+    cutoff: date
+    label_end: date
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One window's outcomes by mode, its catalogue, and the scores of its labelled pairs."""
+
+    outcomes: dict[str, Outcome]
+    on_sale: NDArray[np.int32]
+    pairs: dict[str, float]
+
+
+def evaluate(job: Job, version: str, windows: list[Window]) -> dict[str, Any]:
+    """Return a model version's report on the test windows, see `build_report`.
+
+    Raises:
+        DataError: there is no test window, or nobody bought anything in it.
+    """
+    if not windows:
+        raise DataError("the split has no test window: run build_features --training again")
+    config = job.config.evaluation
+    judged = [_judge_window(job, version, window) for window in windows]
+    pooled = {mode: Outcome.pool([part.outcomes[mode] for part in judged]) for mode in MODES}
+    catalogue = np.unique(np.concatenate([part.on_sale for part in judged]))
+    modes = {
+        mode: summarise(
+            outcome,
+            k=config.k,
+            samples=config.bootstrap_samples,
+            seed=job.config.seed,
+            catalogue=catalogue,
+        )
+        for mode, outcome in pooled.items()
+    }
+    return build_report(
+        modes,
+        version=version,
+        test_cutoffs=[str(window.cutoff) for window in windows],
+        k=config.k,
+        customers=len(pooled["all"].relevant),
+        pairs=judged[-1].pairs,
+        history=_history(job, version),
+    )
+
+
+def _judge_window(job: Job, version: str, window: Window) -> Judged:
+    scorer = Scorer.load(job, version, cutoff=window.cutoff, role="evaluated")
+    truth = _truth(job, window, customers=len(scorer.snapshot.age_bands))
+    limit = job.config.evaluation.max_customers
+    customers = sample_customers(truth, limit=limit, seed=job.config.seed)
+    if not len(customers):
+        raise DataError(f"nobody bought anything in [{window.cutoff}, {window.label_end})")
+    logger.info("judging %s", log.fields(cutoff=window.cutoff, customers=len(customers)))
+    candidates = job.config.candidates
+    sources = load_sources(
+        job.lake, scorer.model, scorer.snapshot, config=candidates, customer_keys=customers
+    )
+    k = job.config.evaluation.k
+    outcomes = judge(scorer, sources, customers, truth, config=candidates, k=k)
+    threshold = scorer.model.metrics.get("threshold", THRESHOLD)
+    pairs = judge_pairs(scorer, _pairs(job, window), threshold=threshold)
+    on_sale = np.flatnonzero(scorer.snapshot.is_on_sale).astype(np.int32)
+    return Judged(outcomes, on_sale, pairs)
+
+
+def _truth(job: Job, window: Window, *, customers: int) -> Any:
+    day = pc.field(C.T_DAT)
+    rows = job.lake.read(
+        job.partition("cleaned.transactions"),
+        columns=[C.CUSTOMER_KEY, C.ARTICLE_KEY],
+        filter=(day >= window.cutoff) & (day < window.label_end),
+    )
+    return bought_articles(rows, customers=customers)
+
+
+def _pairs(job: Job, window: Window) -> pa.Table:
+    pairs = job.lake.read(
+        job.partition("examples.pairs"),
+        columns=[C.CUSTOMER_KEY, C.ARTICLE_KEY, C.LABEL],
+        filter=(pc.field(C.PART) == "test") & (pc.field(C.CUTOFF) == window.cutoff),
+    )
+    if len(pairs) <= MAX_PAIRS:
+        return pairs
+    chosen = np.random.default_rng(job.config.seed).choice(len(pairs), MAX_PAIRS, replace=False)
+    return pairs.take(np.sort(chosen))
+
+
+def _history(job: Job, version: str) -> list[dict[str, float]]:
+    """Return one row of facts for each training epoch."""
+    with job.lake.local_path(model_partition(version)) as folder:
+        history: list[dict[str, float]] = json.loads(
+            (folder / "history.json").read_text(encoding="utf-8")
+        )
+    return history
