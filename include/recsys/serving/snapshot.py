@@ -42,6 +42,7 @@ class Run:
     k: int
     fingerprint: str
     inputs: dict[str, str]
+    notes: dict[str, Any]
 
 
 class Snapshot:

@@ -125,6 +125,7 @@ def make_run(day: str = DAY, **changes: Any) -> Run:
         "k": 3,
         "fingerprint": f"fingerprint-{day}",
         "inputs": {"recommendations.lists": f"recommendations.lists@{day}"},
+        "notes": {"weights": "random"},
     }
     return Run(**(facts | changes))
 

@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS recs_data.runs (
     checksum         text,
     fingerprint      text NOT NULL,
     inputs           jsonb NOT NULL,
+    -- What must be seen downstream, such as {"weights": "random"}.
+    notes            jsonb NOT NULL,
     late_after_hours integer NOT NULL,
     explanation      text,
     started_at       timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -55,7 +55,7 @@ WHERE p.run_id = (SELECT run_id FROM recs_data.active_run)
 CREATE OR REPLACE VIEW recs.runs AS
 SELECT
     run_id, state, run_date, source, model_version, policy, policy_days, k, customers, articles,
-    customers::bigint * k AS recommendations, checksum, fingerprint, inputs, explanation,
+    customers::bigint * k AS recommendations, checksum, fingerprint, inputs, notes, explanation,
     started_at, published_at, activated_at, confirmed_at
 FROM recs_data.runs;
 
@@ -86,7 +86,7 @@ LANGUAGE sql STABLE AS $$
     ),
     fallback AS (
         SELECT
-            recommend.customer_id, p.rank, p.article_id, p.score::real, 'popular',
+            recommend.customer_id, p.rank, p.article_id, p.score::real, 'popular now',
             f.run_date, f.model_version
         FROM recs.popular_articles AS p
         CROSS JOIN recs.freshness AS f

@@ -1,0 +1,143 @@
+"""The last look: what a reader gets from Postgres is what was promised."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg2.extensions import connection as Connection
+
+from recsys.columns import Columns as C
+from recsys.errors import DataError
+from recsys.serving.copy_out import read_batches
+from recsys.serving.lists import contains, pair_codes
+from recsys.serving.migrate import require_current
+from recsys.serving.postgres import session
+from recsys.serving.snapshot import Snapshot
+
+ROWS = pa.schema([(C.CUSTOMER_ID, pa.string()), (C.RANK, pa.int32()), (C.ARTICLE_ID, pa.string())])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was read back."""
+
+    run_id: int
+    #: False for an older run date, which is loaded and kept aside: then nothing else was read.
+    active: bool
+    customers: int = 0
+    recommendations: int = 0
+
+
+def check(url: str, snapshot: Snapshot, *, run_date: str, source: str) -> Found:
+    """Read the active run as recs_reader does, and return what was found.
+
+    Raises:
+        DataError: naming everything that is not as promised.
+        ConfigError: the role may not act as recs_reader, or the schema is missing.
+    """
+    with session(url, name="recsys check") as connection:
+        require_current(connection)
+        with connection.cursor() as cursor:
+            cursor.execute("SET ROLE recs_reader")
+        run = _published_run(connection, run_date, source)
+        if run["state"] == "ready":
+            return Found(run["run_id"], active=False)
+        found = _ReadBack(snapshot, run)
+        for batch in read_batches(
+            connection, "SELECT customer_id, rank, article_id FROM recs.recommendations", ROWS
+        ):
+            found.see(batch)
+        faults = found.faults() + _answer_faults(connection, snapshot, run)
+    if faults:
+        raise DataError([f"published run {run['run_id']}: {fault}" for fault in faults])
+    return Found(run["run_id"], True, snapshot.customers.num_rows, found.rows)
+
+
+def _published_run(connection: Connection, run_date: str, source: str) -> dict[str, Any]:
+    """Return the run that should be active: the latest one of this date and source."""
+    row = _one(
+        connection,
+        "SELECT run_id, state, k, policy, policy_days FROM recs.runs"
+        " WHERE run_date = %s AND source = %s AND state IN ('active', 'ready')"
+        " ORDER BY state = 'active' DESC, run_id DESC LIMIT 1",
+        run_date,
+        source,
+    )
+    if row is None:
+        active = _one(connection, "SELECT run_id, run_date FROM recs.freshness")
+        assert active is not None
+        shown = "no run is active" if active[0] is None else f"run {active[0]} of {active[1]} is"
+        raise DataError(f"the run of {run_date} is not active ({shown}): publish_recommendations")
+    return dict(zip(("run_id", "state", "k", "policy", "policy_days"), row, strict=True))
+
+
+class _ReadBack:
+    """Adds up what each customer got, batch by batch, in any order."""
+
+    def __init__(self, snapshot: Snapshot, run: dict[str, Any]) -> None:
+        self.rows = 0
+        self._k = int(run["k"])
+        self._policy = str(run["policy"])
+        self._customers = snapshot.customers
+        self._articles = snapshot.articles
+        self._forbidden = snapshot.forbidden(run["policy"], run["policy_days"])
+        self._counts = np.zeros(self._customers.num_rows, dtype=np.int64)
+        self._ranks = np.zeros(self._customers.num_rows, dtype=np.int64)
+        self._unknown = 0
+        self._bought = 0
+
+    def see(self, batch: pa.RecordBatch) -> None:
+        self.rows += batch.num_rows
+        customers = _find(batch.column(C.CUSTOMER_ID), self._customers.column(C.CUSTOMER_ID))
+        articles = _find(batch.column(C.ARTICLE_ID), self._articles.column(C.ARTICLE_ID))
+        known = (customers >= 0) & (articles >= 0)
+        self._unknown += int((~known).sum())
+        customers, articles = customers[known], articles[known]
+        ranks = batch.column(C.RANK).to_numpy()[known]
+        self._counts += np.bincount(customers, minlength=len(self._counts))
+        self._ranks += np.bincount(
+            customers, weights=ranks.astype(float), minlength=len(self._ranks)
+        ).astype(np.int64)
+        codes = pair_codes(
+            self._customers.column(C.CUSTOMER_KEY).to_numpy()[customers],
+            self._articles.column(C.ARTICLE_KEY).to_numpy()[articles],
+        )
+        self._bought += int(contains(self._forbidden, codes).sum())
+
+    def faults(self) -> list[str]:
+        k = self._k
+        wrong = (self._counts != k) | (self._ranks != k * (k + 1) // 2)
+        counts = {
+            f"customers do not have ranks 1 to {k}": int(wrong.sum()),
+            "rows name an unknown customer or article": self._unknown,
+            f"rows recommend what the customer bought (policy {self._policy})": self._bought,
+        }
+        return [f"{number} {fault}" for fault, number in counts.items() if number]
+
+
+def _find(ids: pa.Array, known: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Return each id's row in `known`, or -1."""
+    return np.asarray(pc.index_in(ids, known.combine_chunks()).fill_null(-1), dtype=np.int64)
+
+
+def _answer_faults(connection: Connection, snapshot: Snapshot, run: dict[str, Any]) -> list[str]:
+    """Ask what people ask: one customer, an unknown one, and whether the run is late."""
+    faults = []
+    recommend = "SELECT count(*) FROM recs.recommend(%s, %s)"
+    known = snapshot.customers.column(C.CUSTOMER_ID)[0].as_py()
+    if (row := _one(connection, recommend, known, run["k"])) != (run["k"],):
+        faults.append(f"recs.recommend gives {known} {row} rows, not {run['k']}")
+    if _one(connection, recommend, "nobody", 1) != (1,):
+        faults.append("recs.recommend has nothing for an unknown customer")
+    if _one(connection, "SELECT run_id, is_late FROM recs.freshness") != (run["run_id"], False):
+        faults.append("recs.freshness does not call it active and on time")
+    return faults
+
+
+def _one(connection: Connection, query: str, *values: object) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchone()
