@@ -13,8 +13,8 @@ from recsys.config import CandidatesConfig, Policy
 from recsys.evaluation.baselines import baseline_lists
 from recsys.evaluation.metrics import LIST_METRICS, auc, precision, recall
 from recsys.inference.candidates import Candidates
-from recsys.inference.rank import rank
 from recsys.inference.ragged import Keys, Ragged
+from recsys.inference.rank import rank
 from recsys.inference.run import Scorer
 from recsys.inference.sources import Sources, find_candidates
 from recsys.schemas import AGE_BANDS, SOURCES

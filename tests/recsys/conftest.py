@@ -1,0 +1,132 @@
+"""A world of six articles and four customers that fits on a page, and a model of known scores."""
+
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from recsys.features.interactions import Catalogue, CustomerRows
+from recsys.models.inputs import Snapshot
+from recsys.schemas import AGE_BANDS
+
+ARTICLES = 9  # keys 2..8; 8 is not on sale
+CUSTOMERS = 6  # keys 2..5
+
+
+class FixedModel:
+    """Scores article a at a / 10 for everyone; customer 2 likes article 3 best of all."""
+
+    version = "fixed"
+    encoder = None
+    pca = None
+
+    def __init__(self) -> None:
+        self.metrics = {"threshold": 0.45}
+        self.asked: list[tuple[int, ...]] = []
+
+    def article_vectors(self, snapshot: Snapshot) -> np.ndarray:
+        vectors = np.zeros((ARTICLES, 2), np.float32)
+        vectors[2:, 0] = np.arange(2, ARTICLES)
+        vectors[2:, 1] = 1
+        return vectors
+
+    def customer_vectors(self, snapshot: Snapshot, customer_keys: np.ndarray) -> np.ndarray:
+        return np.tile(np.array([[1, 0]], np.float32), (len(customer_keys), 1))
+
+    def score_pairs(
+        self, snapshot: Snapshot, customer_keys: np.ndarray, article_keys: np.ndarray
+    ) -> np.ndarray:
+        self.asked.append(article_keys.shape)
+        scores = article_keys.astype(np.float32) / 10
+        scores[(customer_keys[:, None] == 2) & (article_keys == 3)] = 0.95
+        scores[article_keys == 0] = -np.inf
+        return scores
+
+
+@pytest.fixture
+def fixed_model() -> FixedModel:
+    return FixedModel()
+
+
+@pytest.fixture
+def toy_snapshot() -> Snapshot:
+    """Customers 2 and 3 are 20-24, 4 is 60+, 5 unknown; articles 2 and 3 are one product."""
+    recent = np.zeros((CUSTOMERS, 2), np.int32)
+    days = np.zeros((CUSTOMERS, 2), np.float32)
+    recent[2], days[2] = [2, 8], [1, 40]
+    recent[3], days[3] = [4, 0], [90, 0]
+    bands = [AGE_BANDS.index(b) for b in ("unknown", "unknown", "20-24", "20-24", "60+", "unknown")]
+    unknown = np.full(CUSTOMERS, np.nan, np.float32)
+    on_sale = np.zeros(ARTICLES, bool)
+    on_sale[2:8] = True
+    return Snapshot(
+        cutoff=date(2020, 9, 1),
+        customer_numbers=np.zeros((CUSTOMERS, 1), np.float32),
+        customer_categories=np.zeros((CUSTOMERS, 1), np.int32),
+        customers=CustomerRows(
+            recent, days, (recent > 0).astype(np.float32), unknown, unknown, date(2020, 9, 1)
+        ),
+        age_bands=np.array(bands, np.int8),
+        article_numbers=np.zeros((ARTICLES, 1), np.float32),
+        article_categories=np.zeros((ARTICLES, 1), np.int32),
+        image_vectors=np.zeros((ARTICLES, 0), np.float32),
+        catalogue=Catalogue(
+            product_code=np.array([-1, -1, 0, 0, 1, 2, 3, 4, 0], np.int32),
+            tastes={},
+            mean_price=np.full(ARTICLES, np.nan, np.float32),
+            mean_customer_age=np.full(ARTICLES, np.nan, np.float32),
+        ),
+        is_on_sale=on_sale,
+        sales_7d=np.array([0, 0, 1, 2, 3, 9, 3, 0, 5], np.float32),
+    )
+
+
+@pytest.fixture
+def toy_purchases() -> pa.Table:
+    """Customer 2 bought 2 yesterday and 8, not on sale, before; customer 3 bought 4 long ago."""
+    return pa.table(
+        {
+            "customer_key": pa.array([2, 2, 3], pa.int32()),
+            "article_key": pa.array([8, 2, 4], pa.int32()),
+            "quantity": pa.array([1, 1, 2], pa.int32()),
+            "days_since": pa.array([40, 1, 90], pa.int32()),
+        }
+    )
+
+
+@pytest.fixture
+def toy_popularity() -> pa.Table:
+    """Everyone buys 5, 4, 6; those of 20-24 buy 7, 5; nobody else bought anything."""
+    rows = [
+        ("all", 1, 5, 9.0),
+        ("all", 2, 4, 3.0),
+        ("all", 3, 6, 2.0),
+        ("20-24", 2, 5, 1.0),
+        ("20-24", 1, 7, 2.0),
+        ("20-24", 3, 8, 1.0),
+    ]
+    bands, ranks, keys, scores = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "age_band": pa.array(bands),
+            "rank": pa.array(ranks, pa.int32()),
+            "article_key": pa.array(keys, pa.int32()),
+            "score": pa.array(scores, pa.float64()),
+        }
+    )
+
+
+@pytest.fixture
+def toy_copurchases() -> pa.Table:
+    """With 2 people buy 6, and less often 7 and 8; with 4 they buy 2."""
+    rows = [(2, 1, 6, 0.5), (2, 2, 7, 0.25), (2, 3, 8, 0.2), (4, 1, 2, 0.5)]
+    keys, ranks, others, scores = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "article_key": pa.array(keys, pa.int32()),
+            "rank": pa.array(ranks, pa.int32()),
+            "other_article_key": pa.array(others, pa.int32()),
+            "score": pa.array(scores, pa.float64()),
+        }
+    )

@@ -1,0 +1,143 @@
+"""The report's figures and its page."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recsys.evaluation.judge import Outcome
+from recsys.evaluation.page import bars, curves, render, verdict
+from recsys.evaluation.report import build_report, headline, summarise
+
+CATALOGUE = np.array([2, 3, 4, 5], np.int32)
+
+
+def outcome() -> Outcome:
+    """Twelve customers: the model hits at rank 1 for the first nine, popularity for the last
+    three; the last customer bought nothing that counts."""
+    model, popular = np.zeros((12, 2), bool), np.zeros((12, 2), bool)
+    model[:9, 0] = True
+    popular[9:, 0] = True
+    lists = {name: np.tile(np.array([2, 3], np.int32), (12, 1)) for name in ("a", "b")}
+    lists["a"][0] = [4, 5]
+    relevant = np.ones(12, np.int64)
+    relevant[11] = 0
+    return Outcome(
+        lists={"model": lists["a"], "popular_7d": lists["b"]},
+        hits={"model": model, "popular_7d": popular},
+        relevant=relevant,
+        offered={"towers": model[:, 0].astype(np.int64), "any source": relevant},
+        segments={"activity": np.array(["warm"] * 6 + ["cold"] * 4 + ["new"] * 2)},
+    )
+
+
+@pytest.fixture
+def report() -> dict[str, Any]:
+    part = summarise(outcome(), k=2, samples=200, seed=1, catalogue=CATALOGUE)
+    return build_report(
+        {"all": part, "novel": part},
+        version="2020-09-23-0a1b2c3d",
+        test_cutoffs=["2020-09-09", "2020-09-16"],
+        k=2,
+        customers=12,
+        pairs={"pairs": 10, "auc": 0.9, "precision": 0.5, "recall": 0.75, "threshold": 0.4},
+        history=[
+            {"epoch": 1, "loss": 3.0, "ndcg_at_12": 0.01},
+            {"epoch": 2, "loss": 2.0, "ndcg_at_12": 0.03},
+            {"epoch": 3, "loss": 1.0, "ndcg_at_12": 0.02},
+        ],
+    )
+
+
+def test_means_are_over_customers_whose_purchases_count(report: dict[str, Any]) -> None:
+    methods = report["modes"]["novel"]
+
+    assert report["details"]["novel"]["customers"] == 11
+    assert methods["model"]["map_at_2"]["mean"] == pytest.approx(9 / 11)
+    assert methods["model"]["precision_at_2"]["mean"] == pytest.approx(9 / 22)
+    assert methods["popular_7d"]["recall_at_2"]["mean"] == pytest.approx(2 / 11)
+    assert set(methods["model"]) == {
+        "map_at_2", "ndcg_at_2", "precision_at_2", "recall_at_2", "hit_rate_at_2",
+    }  # fmt: skip
+
+
+def test_the_difference_is_paired(report: dict[str, Any]) -> None:
+    difference = report["details"]["novel"]["model_minus_popular_7d"]["map_at_2"]
+
+    assert difference["mean"] == pytest.approx(7 / 11)
+    assert 0 < difference["low"] < 7 / 11 < difference["high"] <= 1
+
+
+def test_lists_segments_and_candidates(report: dict[str, Any]) -> None:
+    details = report["details"]["all"]
+
+    assert details["lists"]["model"]["coverage"] == 1.0
+    assert details["lists"]["popular_7d"] == {"coverage": 0.5, "gini": 0.5}
+    assert details["candidate_recall"] == {
+        "towers": pytest.approx(9 / 11), "any source": 1.0,
+    }  # fmt: skip
+    # Four cold and one new customer are too few to say anything of.
+    assert [(row["name"], row["customers"]) for row in details["segments"]] == [("warm", 6)]
+    assert details["segments"][0]["model"]["map_at_2"] == 1.0
+
+
+def test_the_headline_is_of_new_articles(report: dict[str, Any]) -> None:
+    assert headline(report) == {
+        "map_at_2": pytest.approx(9 / 11),
+        "ndcg_at_2": pytest.approx(9 / 11),
+        "recall_at_2": pytest.approx(9 / 11),
+        "baseline_map_at_2": pytest.approx(2 / 11),
+        "baseline_ndcg_at_2": pytest.approx(2 / 11),
+        "baseline_recall_at_2": pytest.approx(2 / 11),
+        "auc": 0.9,
+    }
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [
+        (0.001, 0.003, "Beats popularity"),
+        (-0.001, 0.003, "No clear difference"),
+        (-0.003, -0.001, "Loses to popularity"),
+    ],
+)
+def test_the_verdict_needs_the_whole_interval(
+    report: dict[str, Any], low: float, high: float, word: str
+) -> None:
+    report["details"]["novel"]["model_minus_popular_7d"]["map_at_2"] = {
+        "mean": 0.002, "low": low, "high": high,
+    }  # fmt: skip
+
+    found = verdict(report, "novel")
+
+    assert found["word"] == word
+    assert found["sentence"].startswith("MAP@2 +0.0020 (+1 %), 95 % interval")
+
+
+def test_bars_are_shares_of_the_widest_interval(report: dict[str, Any]) -> None:
+    first, second = bars(report, "all")
+
+    assert (first["label"], second["label"]) == ("This model", "Popular last week")
+    assert first["high"] == 100
+    assert second["mean"] == pytest.approx(first["mean"] * 2 / 9, abs=0.02)
+
+
+def test_curves_span_their_plot(report: dict[str, Any]) -> None:
+    loss, ndcg = curves(report["history"])
+
+    assert (loss["name"], loss["points"]) == ("loss", "0.0,0.0 160.0,60.0 320.0,120.0")
+    assert (ndcg["low"], ndcg["high"], ndcg["last"]) == (0.01, 0.03, 0.02)
+    assert curves([]) == []
+
+
+def test_the_page_needs_nothing_from_elsewhere(report: dict[str, Any]) -> None:
+    report["version"] = "<script>"
+    page = render(report)
+
+    HTMLParser().feed(page)
+    assert not re.search(r"https?://|src=|<script|@import|url\(", page)
+    assert "&lt;script&gt;" in page
+    for text in ("Beats popularity", "New articles", "All purchases", "0.8182", "Training"):
+        assert text in page

@@ -1,0 +1,54 @@
+"""Rows of different lengths."""
+
+import numpy as np
+
+from recsys.inference.ragged import Ragged
+
+
+def rows_of(ragged: Ragged) -> list[list[int]]:
+    return [ragged.take([row]).keys.tolist() for row in range(len(ragged))]
+
+
+def test_entries_are_grouped_by_row_and_keep_their_order() -> None:
+    ragged = Ragged.group([2, 0, 2, 0], [9, 4, 7, 5], [0.1, 0.2, 0.3, 0.4], count=4)
+
+    assert rows_of(ragged) == [[4, 5], [], [9, 7], []]
+    np.testing.assert_allclose(ragged.weights, [0.2, 0.4, 0.1, 0.3])
+
+
+def test_rows_are_taken_in_the_order_asked_for_and_unknown_rows_are_empty() -> None:
+    ragged = Ragged.of([[3], [], [5, 4]])
+
+    assert rows_of(ragged.take([2, 9, 0, 2])) == [[5, 4], [], [3], [5, 4]]
+
+
+def test_first_padded_and_matrix() -> None:
+    ragged = Ragged.of([[5, 4, 3], [], [7]])
+
+    assert ragged.first(2).padded().tolist() == [[5, 4], [0, 0], [7, 0]]
+    assert rows_of(Ragged.of_matrix(ragged.padded())) == [[5, 4, 3], [], [7]]
+
+
+def test_the_best_come_by_weight_then_by_key() -> None:
+    ragged = Ragged.group([0, 0, 0, 1], [9, 4, 7, 5], [1, 2, 1, 3], count=2)
+
+    assert rows_of(ragged.best(2)) == [[4, 7], [5]]
+
+
+def test_a_row_is_compared_with_its_own_row_only() -> None:
+    ragged = Ragged.of([[3, 4], [5], []])
+    other = Ragged.of([[4, 5], [3], [9]])
+
+    assert rows_of(ragged.without(other)) == [[3], [5], []]
+    assert ragged.marks(np.array([[4, 5], [5, 0], [3, 3]], np.int32)).tolist() == [
+        [True, False],
+        [True, False],
+        [False, False],
+    ]
+
+
+def test_no_rows_at_all() -> None:
+    nothing = Ragged.of([])
+
+    assert nothing.padded().shape == (0, 0)
+    assert nothing.marks(np.empty((0, 3), np.int32)).shape == (0, 3)
