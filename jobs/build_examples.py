@@ -1,0 +1,51 @@
+"""Draw training pairs: each purchase in a label window, and articles that the customer did not buy.
+
+Needs the split and the snapshots' features, which `build_features --training` writes.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from recsys.examples.split import from_table
+from recsys.job import Job, run_job
+
+
+def build(job: Job) -> None:
+    """Write examples.pairs."""
+    split, transactions = job.partition("examples.split"), job.partition("cleaned.transactions")
+    snapshots = from_table(job.lake.read(split))
+    articles = {s.cutoff: job.partition("features.articles", s.cutoff) for s in snapshots}
+    config = job.config.examples
+    step = job.step(
+        ["examples.pairs"], inputs=[split, transactions, *articles.values()], settings=config
+    )
+    if step.is_current:
+        return
+    from recsys.examples.negatives import sample_negatives
+    from recsys.examples.pairs import count_pairs, find_pool, find_positives, to_pairs
+    from recsys.spark import build_session, write_parquet
+
+    spark = build_session(job.config, job.name)
+    bought = spark.read.parquet(job.lake.path(transactions))
+    on_sale = {s.cutoff: spark.read.parquet(job.lake.path(articles[s.cutoff])) for s in snapshots}
+    number = config.negatives_per_positive
+    sampled = sample_negatives(
+        find_positives(bought, snapshots),
+        bought,
+        find_pool(bought, on_sale, snapshots, config),
+        number=number,
+        seed=job.config.seed,
+    )
+    with step.write("examples.pairs") as draft:
+        draft.rows, draft.schema = write_parquet(to_pairs(sampled), draft.path)
+        pairs = spark.read.parquet(draft.path)
+        draft.counts = count_pairs(pairs, negatives_per_positive=number)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; see --help."""
+    return run_job(build, argv, name="build_examples", description=__doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
