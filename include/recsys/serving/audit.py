@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Audit:
-    """Counts what is wrong, block by block; `faults` names each kind with its first customer."""
+    """Counts what is wrong, block by block; `faults` names each kind with its number and its first customer."""
 
     def __init__(self, snapshot: Snapshot, run: Run) -> None:
         self._snapshot = snapshot
@@ -69,7 +69,7 @@ class Audit:
                 self._counts[fault] += len(rows)
                 self._first.setdefault(fault, ids[int(rows[0])].as_py())
         return [
-            f"{number} customers {fault} (the first: {self._first[fault]})"
+            f"customers {fault}: {number} (the first is {self._first[fault]})"
             for fault, number in self._counts.items()
         ]
 
