@@ -1,0 +1,143 @@
+"""Which articles have an image, and the sha256 of each: what has to be embedded."""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import fsspec
+import pyarrow as pa
+
+from recsys.columns import Columns as C
+from recsys.images.load import Reason
+from recsys.paths import IMAGES_FOLDER, image_path
+from recsys.schemas import REJECTED
+from recsys.storage import sha256_of_json
+
+#: The listing that is kept beside the vectors, so that unchanged files are not read again.
+LISTING = pa.schema(
+    [
+        (C.ARTICLE_KEY, pa.int32()),
+        (C.ARTICLE_ID, pa.string()),
+        ("stamp", pa.string()),  # size and time, or the store's tag, when the sha256 was taken
+        ("sha256", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One article's image."""
+
+    article_key: int
+    article_id: str
+    stamp: str
+    sha256: str
+
+
+class ImageFolder:
+    """The images of a data folder (a path or an address); there may be none."""
+
+    def __init__(self, data: str) -> None:
+        self.fs, self.root = fsspec.core.url_to_fs(data)
+
+    def read(self, article_id: str) -> bytes:
+        """Return an image file's bytes."""
+        content: bytes = self.fs.cat_file(f"{self.root}/{image_path(article_id)}")
+        return content
+
+    def stamps(self) -> dict[str, str] | None:
+        """Return what tells a file's versions apart, by path below the data folder.
+
+        None where there is no images folder at all.
+        """
+        folder = f"{self.root}/{IMAGES_FOLDER}"
+        if not self.fs.isdir(folder):
+            return None
+        files = self.fs.find(folder, detail=True)
+        start = len(self.root.rstrip("/")) + 1
+        return {path[start:]: _stamp(info) for path, info in files.items()}
+
+
+def _stamp(info: Mapping[str, object]) -> str:
+    version = info.get("ETag") or info.get("mtime") or info.get("LastModified")
+    return f"{info.get('size')}-{version}"
+
+
+@dataclass
+class Inventory:
+    """The images of the articles, and the articles without one."""
+
+    images: list[ImageFile] = field(default_factory=list)
+    #: Article id -> why it has no vector.
+    rejected: dict[str, Reason] = field(default_factory=dict)
+    has_folder: bool = True
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of what is there: equal contents give equal digests, whatever their times."""
+        images = [(image.article_id, image.sha256) for image in self.images]
+        return sha256_of_json([self.has_folder, images, sorted(self.rejected.items())])
+
+    def listing(self) -> pa.Table:
+        """Return the images as a table in the layout LISTING."""
+        names = LISTING.names
+        columns = {name: [getattr(image, name) for image in self.images] for name in names}
+        return pa.table(columns, schema=LISTING)
+
+    def rejected_table(self) -> pa.Table:
+        """Return the articles without a usable image, in the layout REJECTED."""
+        rows = sorted(self.rejected.items())
+        columns = {
+            C.REASON: [str(reason) for _, reason in rows],
+            C.FILE: [image_path(article_id) for article_id, _ in rows],
+            C.LINE: [article_id for article_id, _ in rows],
+        }
+        return pa.table(columns, schema=REJECTED)
+
+
+def take_inventory(
+    folder: ImageFolder, articles: pa.Table, *, known: pa.Table | None = None, workers: int = 2
+) -> Inventory:
+    """Return the images of the articles, ordered by article key.
+
+    Args:
+        folder: where the images are; without an images folder nothing is rejected as missing.
+        articles: article_key and article_id of those that count; other files are ignored.
+        known: an earlier listing; a file whose stamp is the same is not read again.
+        workers: files read at the same time.
+    """
+    stamps = folder.stamps()
+    if stamps is None:
+        return Inventory(has_folder=False)
+    earlier = _earlier(known)
+    inventory = Inventory()
+    pairs = articles.select([C.ARTICLE_KEY, C.ARTICLE_ID]).sort_by(C.ARTICLE_KEY).to_pylist()
+
+    def look(row: dict[str, object]) -> ImageFile | Reason:
+        article_id, key = str(row[C.ARTICLE_ID]), int(str(row[C.ARTICLE_KEY]))
+        stamp = stamps.get(image_path(article_id))
+        if stamp is None:
+            return Reason.MISSING
+        sha256 = earlier.get((article_id, stamp)) or _sha256(folder, article_id)
+        return ImageFile(key, article_id, stamp, sha256) if sha256 else Reason.UNREADABLE
+
+    with ThreadPoolExecutor(workers) as pool:
+        for row, found in zip(pairs, pool.map(look, pairs), strict=True):
+            if isinstance(found, Reason):
+                inventory.rejected[str(row[C.ARTICLE_ID])] = found
+            else:
+                inventory.images.append(found)
+    return inventory
+
+
+def _earlier(known: pa.Table | None) -> dict[tuple[str, str], str]:
+    rows = known.to_pylist() if known is not None else []
+    return {(row[C.ARTICLE_ID], row["stamp"]): row["sha256"] for row in rows}
+
+
+def _sha256(folder: ImageFolder, article_id: str) -> str | None:
+    try:
+        return hashlib.sha256(folder.read(article_id)).hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,84 @@
+"""Decode product images safely: pixels for the network, or the named reason why there are none."""
+
+import io
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+Pixels = npt.NDArray[np.float32]
+
+#: Height and width of the network's input.
+SIZE = 224
+#: What a shop's pictures come as; Pillow's other readers are never tried on them.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+
+# `decode` checks the configured number of pixels itself, before it decodes any.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class Reason(StrEnum):
+    """Why an article has no vector."""
+
+    MISSING = "image_missing"
+    UNREADABLE = "image_unreadable"
+    EMPTY = "image_empty"
+    NOT_AN_IMAGE = "not_an_image"
+    TOO_LARGE = "image_too_large"
+    TRUNCATED = "image_truncated"
+
+
+class ImageFault(Exception):  # noqa: N818 - a finding about one row, not an error of the job
+    """One image cannot be used, for a named reason."""
+
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        super().__init__(str(reason))
+
+
+def decode(data: bytes, *, max_pixels: int) -> Pixels:
+    """Return an image file's pixels, `[SIZE, SIZE, 3]` float32 red, green, blue in 0..255.
+
+    Turned as its EXIF orientation says, transparency laid on white, squeezed to a square by
+    bilinear resampling, as Keras's own loader does.
+
+    Raises:
+        ImageFault: empty, not an image, more than `max_pixels` pixels, or cut off.
+    """
+    if not data:
+        raise ImageFault(Reason.EMPTY)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > max_pixels:
+                raise ImageFault(Reason.TOO_LARGE)
+            rgb = _to_rgb(_upright(image))
+            resized = rgb.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    except UnidentifiedImageError as error:
+        raise ImageFault(Reason.NOT_AN_IMAGE) from error
+    except ImageFault:
+        raise
+    except Exception as error:
+        # A damaged file can fail anywhere in a decoder: whatever it raises is a fault of the file.
+        raise ImageFault(Reason.TRUNCATED) from error
+    return np.asarray(resized, dtype=np.float32)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        # Damaged EXIF data say nothing about the pixels, which are whole.
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        # Pillow clips 16-bit grey to white; its upper byte is the grey meant.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
