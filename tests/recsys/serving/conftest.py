@@ -59,6 +59,7 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
         lists: dict[int, list[int]] = LISTS,
         scores: tuple[float, ...] = (0.9, 0.5, 0.25),
         rows: list[dict[str, Any]] | None = None,
+        policy: str = "all",
     ) -> Snapshot:
         articles = [
             {
@@ -106,8 +107,12 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
                 schemas.RECOMMENDATIONS, _lists(lists, scores) if rows is None else rows
             ),
         }
+        settings = {"k": 3, "policy": policy, "policy_days": 30}
         for name, table in tables.items():
-            with lake.write(Partition(name, day), fingerprint=f"{name}@{day}") as draft:
+            with lake.write(
+                Partition(name, day), fingerprint=f"{name}@{day}", settings=settings
+            ) as draft:
+                draft.notes = {"model_version": "model-1", "weights": "random"}
                 lake.put_table(draft, table)
         return Snapshot(lake, day)
 
