@@ -1,14 +1,19 @@
 """A world of six articles and four customers that fits on a page, and a model of known scores."""
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from recsys.features.interactions import Catalogue, CustomerRows
+from recsys.inference.run import Scorer
+from recsys.job import Job
 from recsys.models.inputs import Snapshot
+from recsys.paths import Partition
 from recsys.schemas import AGE_BANDS
+from recsys.storage import Lake
 
 ARTICLES = 9  # keys 2..8; 8 is not on sale
 CUSTOMERS = 6  # keys 2..5
@@ -130,3 +135,52 @@ def toy_copurchases() -> pa.Table:
             "score": pa.array(scores, pa.float64()),
         }
     )
+
+
+RUN_DATE = date(2020, 9, 1)
+VERSION = "2020-09-01-fixed"
+
+
+def commit(lake: Lake, dataset: str, key: object, table: pa.Table) -> None:
+    """Commit a table as the only file of a partition."""
+    with lake.write(Partition(dataset, str(key)), fingerprint=f"{dataset} {key}") as draft:
+        lake.put_table(draft, table)
+
+
+@pytest.fixture
+def toy_lake(
+    lake: Lake, toy_purchases: pa.Table, toy_popularity: pa.Table, toy_copurchases: pa.Table
+) -> Lake:
+    """The toy world as of RUN_DATE, and a model version whose files nobody reads."""
+    customers = pa.table({"customer_key": pa.array([4, 2, 3, 5], pa.int32())})
+    articles = pa.table({"article_key": pa.array(range(2, ARTICLES), pa.int32())})
+    tables = {
+        "cleaned.customers": customers,
+        "cleaned.articles": articles,
+        "features.customers": customers,
+        "features.articles": articles,
+        "features.purchases": toy_purchases,
+        "features.popularity": toy_popularity,
+        "features.copurchases": toy_copurchases,
+    }
+    for dataset, table in tables.items():
+        commit(lake, dataset, RUN_DATE, table)
+    with lake.write(Partition("models.versions", VERSION), fingerprint="model") as draft:
+        Path(draft.path, "history.json").write_text('[{"epoch": 1, "loss": 2.5}]')
+        draft.rows, draft.notes = 1, {"weights": "random", "metrics": {"auc": 0.9}}
+    return lake
+
+
+@pytest.fixture
+def fixed_scorer(
+    monkeypatch: pytest.MonkeyPatch, fixed_model: FixedModel, toy_snapshot: Snapshot
+) -> list[tuple[str, object, str]]:
+    """Make every `Scorer.load` give the fixed model; the list says what was asked for."""
+    asked: list[tuple[str, object, str]] = []
+
+    def load(job: Job, version: str, *, cutoff: date | None = None, role: str = "served") -> Scorer:
+        asked.append((version, cutoff, role))
+        return Scorer(fixed_model, toy_snapshot)
+
+    monkeypatch.setattr(Scorer, "load", load)
+    return asked

@@ -1,0 +1,119 @@
+"""The job that judges a model, with a model of known scores."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from jobs import evaluate
+from tests.recsys.conftest import commit
+
+from recsys.config import Config
+from recsys.paths import Partition
+from recsys.schemas import EXAMPLES_PAIRS, EXAMPLES_SPLIT
+from recsys.storage import Lake
+
+VERSION = "2020-09-01-fixed"
+EVALUATION = Partition("models.evaluations", VERSION)
+CUTOFF, LABEL_END, RUN_DATE = date(2020, 9, 1), date(2020, 9, 8), date(2020, 9, 9)
+
+
+@pytest.fixture
+def test_window(toy_lake: Lake) -> None:
+    """In the window customer 2 buys 2 again and 3, customer 3 buys 7; later purchases are none."""
+    for name in ("customers", "articles"):
+        commit(toy_lake, f"cleaned.{name}", RUN_DATE, pa.table({"key": [1]}))
+    rows = [("train", date(2020, 8, 1), date(2020, 8, 8)), ("test", CUTOFF, LABEL_END)]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    commit(toy_lake, "examples.split", RUN_DATE, pa.table(columns, schema=EXAMPLES_SPLIT))
+    pairs = [
+        ("test", CUTOFF, 1, 2, 3, 1, CUTOFF),
+        ("test", CUTOFF, 1, 2, 4, 0, CUTOFF),
+        ("train", date(2020, 8, 1), 2, 2, 5, 1, date(2020, 8, 1)),
+    ]
+    columns = [list(column) for column in zip(*pairs, strict=True)]
+    commit(toy_lake, "examples.pairs", RUN_DATE, pa.table(columns, schema=EXAMPLES_PAIRS))
+    bought = [
+        (date(2020, 8, 31), 4, 7),
+        (CUTOFF, 2, 2),
+        (date(2020, 9, 7), 2, 3),
+        (date(2020, 9, 7), 3, 7),
+        (LABEL_END, 5, 7),
+    ]
+    days, customers, articles = zip(*bought, strict=True)
+    transactions = pa.table(
+        {
+            "t_dat": pa.array(days, pa.date32()),
+            "customer_key": pa.array(customers, pa.int32()),
+            "article_key": pa.array(articles, pa.int32()),
+        }
+    )
+    commit(toy_lake, "cleaned.transactions", RUN_DATE, transactions)
+
+
+def run(config: Config, *flags: str) -> int:
+    return evaluate.main(
+        [
+            f"--run-date={RUN_DATE}",
+            f"--data={config.data}",
+            f"--lake={config.lake}",
+            f"--model-version={VERSION}",
+            "--set=evaluation.k=2",
+            "--set=evaluation.bootstrap_samples=20",
+            "--report=report.json",
+            *flags,
+        ]
+    )
+
+
+def test_the_report_judges_the_model_that_never_saw_the_window(
+    config: Config, toy_lake: Lake, test_window: None, fixed_scorer: list[object]
+) -> None:
+    assert run(config) == 0
+
+    assert fixed_scorer == [(VERSION, CUTOFF, "evaluated")]
+    folder = Path(toy_lake.path(EVALUATION))
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.json"]
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["version"], report["test_cutoff"], report["k"]) == (VERSION, "2020-09-01", 2)
+    assert report["customers"] == 2
+    # Mode novel: customer 2 is shown 3 and 7, customer 3 is shown 7 and 6.
+    assert report["modes"]["novel"]["model"]["map_at_2"]["mean"] == 1.0
+    # Popular: 5 and 4, then 5 and 6.
+    assert report["modes"]["novel"]["popular_7d"]["map_at_2"]["mean"] == 0.0
+    assert report["modes"]["all"]["repurchase"]["hit_rate_at_2"]["mean"] == 0.5
+    assert report["pairs"] == {
+        "pairs": 2, "auc": 1.0, "precision": 1.0, "recall": 1.0, "threshold": 0.45,
+    }  # fmt: skip
+    assert report["history"] == [{"epoch": 1, "loss": 2.5}]
+    manifest = toy_lake.require(EVALUATION)
+    assert (manifest.rows, manifest.counts) == (2, {"all": 2, "novel": 2})
+    assert manifest.notes == {"model_version": VERSION, "weights": "random"}
+
+
+def test_headline_figures_are_facts_also_of_a_run_with_nothing_to_do(
+    config: Config, toy_lake: Lake, test_window: None, fixed_scorer: list[object]
+) -> None:
+    assert run(config) == run(config) == 0
+
+    report = json.loads(Path(str(config.lake), "report.json").read_text())
+    assert report["status"] == "unchanged"
+    assert len(fixed_scorer) == 1
+    assert report["facts"]["map_at_2"] == 1.0
+    assert report["facts"]["baseline_map_at_2"] == 0.0
+
+
+def test_a_window_without_purchases_is_bad_data(
+    config: Config,
+    toy_lake: Lake,
+    test_window: None,
+    fixed_scorer: list[object],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    transactions = toy_lake.read(Partition("cleaned.transactions", str(RUN_DATE)))
+    commit(toy_lake, "cleaned.transactions", RUN_DATE, transactions.slice(0, 1))
+
+    assert run(config) == 2
+    assert "nobody bought anything in [2020-09-01, 2020-09-08)" in capsys.readouterr().err
+    assert toy_lake.manifest(EVALUATION) is None

@@ -1,0 +1,38 @@
+"""The job that finds similar articles, with a model of known vectors."""
+
+from jobs import find_similar_articles
+
+from recsys.config import Config
+from recsys.paths import Partition
+from recsys.storage import Lake
+
+SIMILAR = Partition("recommendations.similar_articles", "2020-09-01")
+VERSION = "2020-09-01-fixed"
+
+
+def run(config: Config, *flags: str) -> int:
+    return find_similar_articles.main(
+        ["--run-date=2020-09-01", f"--data={config.data}", f"--lake={config.lake}", *flags]
+    )
+
+
+def test_every_article_has_neighbours_on_sale(
+    config: Config, toy_lake: Lake, fixed_scorer: list[object]
+) -> None:
+    flags = [f"--model-version={VERSION}", "--set=recommendations.similar_articles=2"]
+    assert run(config, *flags) == run(config, *flags) == 0
+
+    rows = toy_lake.read(SIMILAR).to_pylist()
+    assert [(r["article_key"], r["rank"]) for r in rows] == [
+        (article, rank) for article in range(2, 9) for rank in (1, 2)
+    ]
+    # Vectors (a, 1): the nearest direction is that of the next number. 8 is not on sale.
+    assert [r["similar_article_key"] for r in rows if r["rank"] == 1] == [3, 4, 5, 6, 7, 6, 7]
+    assert toy_lake.require(SIMILAR).notes == {"model_version": VERSION, "weights": "random"}
+    assert fixed_scorer == [(VERSION, None, "served")]
+
+
+def test_without_a_version_or_candidates_the_error_names_the_job(
+    config: Config, toy_lake: Lake
+) -> None:
+    assert run(config) == 2

@@ -1,0 +1,94 @@
+"""The job that ranks candidates, with a model of known scores."""
+
+from collections import Counter
+
+import pytest
+from jobs import generate_candidates, rank_candidates
+from tests.recsys.conftest import commit
+
+from recsys.config import Config
+from recsys.paths import Partition
+from recsys.storage import Lake
+
+LISTS = Partition("recommendations.lists", "2020-09-01")
+VERSION = "2020-09-01-fixed"
+
+
+@pytest.fixture
+def candidates(config: Config, toy_lake: Lake, fixed_scorer: list[object]) -> None:
+    shards = "--set=candidates.shard_customers=3"
+    assert generate_candidates.main([*flags(config), f"--model-version={VERSION}", shards]) == 0
+    fixed_scorer.clear()
+
+
+def flags(config: Config) -> list[str]:
+    return ["--run-date=2020-09-01", f"--data={config.data}", f"--lake={config.lake}"]
+
+
+def run(config: Config, *more: str) -> int:
+    return rank_candidates.main([*flags(config), "--set=recommendations.k=4", *more])
+
+
+def test_every_customer_gets_exactly_k_and_nothing_bought_before(
+    config: Config, toy_lake: Lake, candidates: None, fixed_scorer: list[object]
+) -> None:
+    assert run(config) == 0
+
+    rows = toy_lake.read(LISTS).to_pylist()
+    lists: dict[int, list[int]] = {}
+    for row in rows:
+        lists.setdefault(row["customer_key"], []).append(row["article_key"])
+    assert lists == {2: [3, 7, 6, 5], 3: [7, 6, 5, 3], 4: [7, 6, 5, 4], 5: [7, 6, 5, 4]}
+    assert Counter(row["rank"] for row in rows) == {1: 4, 2: 4, 3: 4, 4: 4}
+    manifest = toy_lake.require(LISTS)
+    assert manifest.notes == {"model_version": VERSION, "weights": "random"}
+    assert manifest.settings["policy"] == "all"
+    assert manifest.counts == {"customers": 4}
+    # The candidates' own model, and only once for both shards.
+    assert fixed_scorer == [(VERSION, None, "served")]
+
+
+def test_policy_none_brings_past_purchases_back(
+    config: Config, toy_lake: Lake, candidates: None
+) -> None:
+    assert run(config, "--set=recommendations.policy=none") == 0
+
+    rows = toy_lake.read(LISTS).to_pylist()
+    bought = [(r["customer_key"], r["article_key"]) for r in rows if r["reason"] == "bought before"]
+    assert bought == [(3, 4)]
+
+
+def test_another_policy_needs_no_new_candidates_and_the_same_one_no_work(
+    config: Config, candidates: None, toy_lake: Lake, fixed_scorer: list[object]
+) -> None:
+    assert run(config) == run(config) == 0
+    assert len(fixed_scorer) == 1
+
+    assert run(config, "--set=recommendations.policy=last_n_days") == 0
+    assert len(fixed_scorer) == 2
+
+
+def test_more_than_the_catalogue_has_is_bad_data_and_nothing_is_visible(
+    config: Config, toy_lake: Lake, candidates: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(config, "--set=recommendations.k=6") == 2
+
+    assert "2 customers cannot get 6 articles: only 5 articles on sale" in capsys.readouterr().err
+    assert toy_lake.manifest(LISTS) is None
+
+
+def test_candidates_of_other_customers_are_refused(
+    config: Config, toy_lake: Lake, candidates: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    customers = toy_lake.read(Partition("cleaned.customers", "2020-09-01"))
+    commit(toy_lake, "cleaned.customers", "2020-09-01", customers.slice(0, 3))
+
+    assert run(config) == 2
+    assert "3 customers must get 12 recommendations, not 16" in capsys.readouterr().err
+
+
+def test_without_candidates_the_error_names_the_job(
+    config: Config, toy_lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(config) == 2
+    assert "run generate_candidates first" in capsys.readouterr().err
