@@ -29,7 +29,7 @@ export: ## Write the active run to a CSV file: OUT=recs.csv [POLICY=none|all] [K
 
 test: lint types check-imports pytest ## Linters, types, import contracts and every test
 
-install-dev:
+install-dev: ## Install the tools into .venv
 	@$(STACK) install --dev
 
 lint: install-dev ## Format and lint, without changing anything
