@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Audit:
-    """Counts what is wrong, block by block; `faults` names each kind with its number and its first customer."""
+    """Counts what is wrong, block by block; `faults` says how many customers, and names one."""
 
     def __init__(self, snapshot: Snapshot, run: Run) -> None:
         self._snapshot = snapshot

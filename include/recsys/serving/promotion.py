@@ -1,5 +1,6 @@
 """The gate between a trained model and the customers: is it good enough to be the champion?"""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ class Result:
     version: str
     test_cutoff: str
     metric: str
+    #: NaN where it could not be measured: nobody bought anything in the test window.
     model: float
     popularity: float
 
@@ -32,6 +34,11 @@ class Result:
     def lift(self) -> float:
         """NDCG@k above last-week popularity's, as a share of it; without sales, of nothing."""
         return (self.model - self.popularity) / self.popularity if self.popularity else 0.0
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether both numbers are there."""
+        return math.isfinite(self.model) and math.isfinite(self.popularity)
 
     @property
     def is_behind_popularity(self) -> bool:
@@ -52,8 +59,8 @@ def read_result(report: Mapping[str, Any], *, mode: str) -> Result:
             version=str(report["version"]),
             test_cutoff=str(report["test_cutoff"]),
             metric=metric,
-            model=float(methods["model"][metric]["mean"]),
-            popularity=float(methods[POPULARITY][metric]["mean"]),
+            model=_number(methods["model"][metric]["mean"]),
+            popularity=_number(methods[POPULARITY][metric]["mean"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
@@ -62,19 +69,28 @@ def read_result(report: Mapping[str, Any], *, mode: str) -> Result:
         ) from error
 
 
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
 def judge(new: Result, champion: Result | None, settings: PromotionConfig) -> Decision:
     """Return whether a version may take the champion's place.
 
-    The first version always may, since nights need one. Later ones must not lose more than
-    `settings.tolerance` of the champion's NDCG@k, nor fall behind popularity where the champion is
-    ahead of it. Where the two were tested on different days, whose difficulty differs too, each is
-    measured against the popularity of its own day.
+    The first version always may, since nights need one. Later ones must be measured, and must
+    neither lose more than `settings.tolerance` of the champion's NDCG@k nor fall behind popularity
+    where the champion is ahead of it. Where the two were tested on different days, whose difficulty
+    differs too, each is measured against the popularity of its own day.
     """
     behind = new.is_behind_popularity
     against = f"{new.metric} {new.model:.4f}, last-week popularity {new.popularity:.4f}"
     if champion is None:
-        warning = "WARNING, behind last-week popularity: " if behind else ""
+        warning = "" if new.is_measured else "WARNING, not measured: "
+        warning = "WARNING, behind last-week popularity: " if behind else warning
         return Decision(True, f"{warning}the first version of its source ({against})")
+    if not new.is_measured:
+        return Decision(False, f"not measured: nobody bought anything on {new.test_cutoff}")
+    if not champion.is_measured:
+        return Decision(True, f"champion {champion.version} was never measured ({against})")
     if behind and not champion.is_behind_popularity:
         return Decision(
             False,

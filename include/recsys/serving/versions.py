@@ -76,7 +76,7 @@ def register(url: str, model: ModelVersion) -> None:
                 " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (source, version) DO UPDATE SET"
                 " metrics = excluded.metrics, data = excluded.data,"
                 " manifest_sha256 = excluded.manifest_sha256, trained_at = excluded.trained_at",
-                (model.source, model.version, json.dumps(model.metrics), json.dumps(model.data),
+                (model.source, model.version, _json(model.metrics), _json(model.data),
                  model.manifest_sha256, model.trained_at),
             )  # fmt: skip
 
@@ -101,6 +101,11 @@ def promote(url: str, version: str) -> None:
     """
     with session(url) as connection, transaction(connection) as cursor:
         cursor.execute("SELECT recs.promote(%s)", (version,))
+
+
+def _json(value: object) -> str:
+    """Return JSON in which what could not be measured (NaN) is null, as Postgres wants it."""
+    return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None))
 
 
 def _refuse(cursor: Cursor, source: str, version: str, reason: str) -> None:

@@ -50,6 +50,19 @@ def test_the_first_version_becomes_champion_with_a_warning_if_it_is_poor():
     assert poor.reason.startswith("WARNING, behind last-week popularity: the first version")
 
 
+def test_what_was_not_measured_never_replaces_what_was():
+    none, some = result(float("nan")), result(0.02, version="old")
+    assert judge(none, None, SETTINGS).reason.startswith("WARNING, not measured: the first version")
+    refused = judge(none, some, SETTINGS)
+    assert (refused.promoted, refused.reason) == (
+        False,
+        "not measured: nobody bought anything on 2020-09-08",
+    )
+    assert judge(some, none, SETTINGS).promoted
+    nulls = {"model": {"ndcg_at_12": {"mean": None}}, "popular_7d": {"ndcg_at_12": {"mean": 0.1}}}
+    assert not read_result(report(modes={"novel": nulls}), mode="novel").is_measured
+
+
 @pytest.mark.parametrize(
     ("new", "promoted"), [(0.0300, True), (0.0200, True), (0.0196, True), (0.0195, False)]
 )

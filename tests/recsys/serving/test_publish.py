@@ -362,3 +362,33 @@ def test_inputs_must_be_committed(database, lake, fill_lake, run_of):
     lake.fs.rm(f"{lake.root}/{Partition('features.purchases', '2020-09-22').folder}", True)
     with pytest.raises(DataError, match="run build_features first"):
         publishing.publish(database, snapshot, run_of(), PublishConfig())
+
+
+def test_a_query_planned_before_the_load_and_run_after_the_switch_finds_rows(
+    publish_day, database, query
+):
+    publish_day()
+    # The planner asks a stable function for its value, so that this query is long in planning: by
+    # then it has looked up the partitions, and only later will it look up the active run.
+    query(
+        "CREATE FUNCTION public.slow() RETURNS text LANGUAGE plpgsql STABLE AS"
+        " $$ BEGIN PERFORM pg_sleep(0.05); RETURN ''; END $$",
+        role="postgres",
+    )
+    found = []
+
+    def read() -> None:
+        with psycopg2.connect(database) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM recs.recommendations"
+                " WHERE customer_id > (SELECT public.slow()) AND customer_id > public.slow()"
+            )
+            found.append(cursor.fetchone()[0])
+
+    for day in range(23, 28):
+        thread = threading.Thread(target=read)
+        thread.start()
+        time.sleep(0.02)
+        publish_day(f"2020-09-{day}")
+        thread.join()
+    assert found == [12] * 5

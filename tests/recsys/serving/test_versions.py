@@ -34,6 +34,11 @@ def test_a_registered_version_is_a_candidate_and_reads_back(database):
     assert versions.find(database, "shop-1", "v2") is None
 
 
+def test_what_could_not_be_measured_is_null(database):
+    versions.register(database, model("v1", metrics={"ndcg": float("nan"), "auc": 0.5}))
+    assert versions.find(database, "shop-1", "v1").metrics == {"ndcg": None, "auc": 0.5}
+
+
 def test_one_champion_a_source(database, query):
     for version in (model("v1"), model("v2"), model("v1", source="shop-2")):
         versions.register(database, version)
