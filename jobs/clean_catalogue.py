@@ -36,28 +36,29 @@ def build(job: Job) -> None:
         keep_customers,
     )
     from recsys.cleaning.keys import extend_keys
-    from recsys.cleaning.lines import read_lines, set_aside
+    from recsys.cleaning.lines import persisted, read_lines, set_aside
     from recsys.spark import build_session
 
     spark = build_session(job.config, job.name)
     lines = {name: read_lines(spark, paths[name]) for name in FILES}
     read = {name: frame.count() for name, frame in lines.items()}
-    articles = check_articles(lines[ARTICLES_CSV]).persist()
-    customers = check_customers(lines[CUSTOMERS_CSV]).persist()
-    with step.write("rejected.catalogue") as draft:
-        faulty = set_aside(articles, ARTICLES_CSV).unionByName(set_aside(customers, CUSTOMERS_CSV))
-        found = write_rejected(faulty, draft, files=FILES)
-    check_rejections(read, *found, max_share=job.config.cleaning.max_rejected_share)
-
-    article_keys = extend_keys(keys, articles, "articles")
-    customer_keys = extend_keys(keys, customers, "customers")
-    with step.write("cleaned.articles") as kept, step.write("cleaned.customers") as people:
-        write_frame(keep_articles(articles, article_keys), kept)
-        kept.counts = tally(read=read[ARTICLES_CSV], kept=kept.rows or 0, rejections=found[0])
-        write_frame(keep_customers(customers, customer_keys), people)
-        people.counts = tally(
-            read=read[CUSTOMERS_CSV], kept=people.rows or 0, rejections=found[1]
-        ) | count_unrecognised(customers)
+    with (
+        persisted(check_articles(lines[ARTICLES_CSV])) as articles,
+        persisted(check_customers(lines[CUSTOMERS_CSV])) as customers,
+    ):
+        aside = [set_aside(articles, ARTICLES_CSV), set_aside(customers, CUSTOMERS_CSV)]
+        with step.write("rejected.catalogue") as draft:
+            found = write_rejected(aside[0].unionByName(aside[1]), draft, files=FILES)
+        check_rejections(read, *found, max_share=job.config.cleaning.max_rejected_share)
+        article_keys = extend_keys(keys, articles, "articles")
+        customer_keys = extend_keys(keys, customers, "customers")
+        with step.write("cleaned.articles") as kept, step.write("cleaned.customers") as people:
+            write_frame(keep_articles(articles, article_keys), kept)
+            kept.counts = tally(read=read[ARTICLES_CSV], kept=kept.rows or 0, rejections=found[0])
+            write_frame(keep_customers(customers, customer_keys), people)
+            people.counts = tally(
+                read=read[CUSTOMERS_CSV], kept=people.rows or 0, rejections=found[1]
+            ) | count_unrecognised(customers)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

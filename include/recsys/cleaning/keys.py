@@ -4,6 +4,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsys.cleaning.audit import write_frame
+from recsys.cleaning.lines import persisted
 from recsys.columns import FIRST_KEY
 from recsys.columns import Columns as C
 from recsys.job import ALL_TIME, Step
@@ -26,14 +27,13 @@ def extend_keys(step: Step, checked: DataFrame, name: str) -> DataFrame:
     existing = None
     if step.lake.manifest(partition):
         existing = spark.read.parquet(step.lake.path(partition))
-    added = new_keys(valid, existing, id_column=id_column).persist()
-    count = added.count()
-    if existing is None or count:
-        with step.write(partition.dataset) as draft:
-            extended = added if existing is None else existing.unionByName(added)
-            write_frame(conform(extended.orderBy(schema.names[1]), schema), draft)
-            draft.counts = {"keys_added": count}
-    added.unpersist()
+    with persisted(new_keys(valid, existing, id_column=id_column)) as added:
+        count = added.count()
+        if existing is None or count:
+            with step.write(partition.dataset) as draft:
+                extended = added if existing is None else existing.unionByName(added)
+                write_frame(conform(extended.orderBy(schema.names[1]), schema), draft)
+                draft.counts = {"keys_added": count}
     return spark.read.parquet(step.lake.path(partition))
 
 

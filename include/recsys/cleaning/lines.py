@@ -1,6 +1,7 @@
 """Raw CSV files as lines and their fields: one line is one row, whatever is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -62,3 +63,16 @@ def set_aside(checked: DataFrame, file: str) -> DataFrame:
         rejected.select(C.REASON, F.lit(file).alias(C.FILE), readable(F.col(C.LINE)).alias(C.LINE)),
         REJECTED,
     )
+
+
+@contextmanager
+def persisted(frame: DataFrame) -> Iterator[DataFrame]:
+    """Yield a frame that is computed once, and forget it at the end of the block.
+
+    One left behind would answer for a later frame of the same session that reads the same path.
+    """
+    frame.persist()
+    try:
+        yield frame
+    finally:
+        frame.unpersist()

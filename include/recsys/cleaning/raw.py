@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import fsspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from recsys.columns import Columns as C
@@ -53,34 +54,34 @@ def latest_day(data: str, *, today: date | None = None) -> date:
     path = check_folder(data)[TRANSACTIONS_CSV]
     today = today or datetime.now(UTC).date()
     latest = date.min
-    with fsspec.open(path, "rb") as file, _open_days(file) as batches:
+    with fsspec.open(path, "rb") as file, _open_starts(file) as batches:
         for batch in batches:
-            days = (_parse_day(value) for value in batch.column(0).unique().to_pylist())
+            starts = pc.binary_slice(batch.column(0), 0, len('"2020-09-22"')).unique()
+            days = map(_parse_day, starts.to_pylist())
             latest = max([latest, *(day for day in days if day and day <= today)])
     if latest == date.min:
         raise DataError(f"{path}: no row has a day that reads YYYY-MM-DD and is not after {today}")
     return latest
 
 
-def _open_days(file: BinaryIO) -> pyarrow.csv.CSVStreamingReader:
-    """Return a reader of the first column as bytes; damaged rows are for the cleaning to judge."""
+def _open_starts(file: BinaryIO) -> pyarrow.csv.CSVStreamingReader:
+    """Return a reader of whole lines as bytes: what is wrong in them is for the cleaning to say."""
     return pyarrow.csv.open_csv(
         file,
         read_options=pyarrow.csv.ReadOptions(
-            block_size=16 << 20, column_names=list(RAW_TRANSACTIONS), skip_rows=1
+            block_size=16 << 20, column_names=[C.LINE], skip_rows=1
         ),
-        # An unclosed quote would swallow the lines after it, so quotes are left in place.
+        # A separator that no line holds; and an unclosed quote must not swallow the lines after it.
         parse_options=pyarrow.csv.ParseOptions(
-            quote_char=False, invalid_row_handler=lambda row: "skip"
+            delimiter="\x1f", quote_char=False, invalid_row_handler=lambda row: "skip"
         ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=[C.T_DAT], column_types={C.T_DAT: pa.binary()}
-        ),
+        convert_options=pyarrow.csv.ConvertOptions(column_types={C.LINE: pa.binary()}),
     )
 
 
-def _parse_day(value: bytes) -> date | None:
-    text = value.decode("ascii", errors="replace").strip('"')
+def _parse_day(start: bytes) -> date | None:
+    """Return the day that a line starts with, quoted or not, or None."""
+    text = start.split(b",")[0].decode("ascii", errors="replace").strip('"')
     try:
         day = date.fromisoformat(text)
     except ValueError:
