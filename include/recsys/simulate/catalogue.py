@@ -144,7 +144,7 @@ def _appearances(rng: np.random.Generator, line: IntArray, kind: IntArray) -> In
 
 def _prices(rng: np.random.Generator, typical: FloatArray) -> IntArray:
     """Return the steps of the price ladder next to a type's price, drawn around it."""
-    wanted = typical * 100 * rng.lognormal(-0.12, 0.33, len(typical))
+    wanted = typical * 100 * rng.lognormal(-0.18, 0.33, len(typical))
     steps = np.abs(np.log(PRICE_LADDER_CENTS)[None, :] - np.log(wanted)[:, None]).argmin(axis=1)
     prices: IntArray = PRICE_LADDER_CENTS[steps]
     return prices

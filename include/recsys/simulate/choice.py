@@ -24,8 +24,8 @@ from recsys.simulate.customers import (
 from recsys.simulate.plan import Request
 from recsys.simulate.vocabulary import COLOURS, LINES
 
-CANDIDATES = 4
-COLOUR_BONUS, SECTION_BONUS, BUDGET_SLOPE, STORE_SLOPE = 2.2, 1.6, 0.4, 0.65
+CANDIDATES = 6
+COLOUR_BONUS, SECTION_BONUS, BUDGET_SLOPE, STORE_SLOPE = 2.2, 1.6, 0.3, 0.5
 #: Against a product bought before: it comes back through memory, at a known rate.
 KNOWN_MALUS = 6.0
 #: Standard deviation, in logs, of how much clusters differ on an article.
