@@ -2,14 +2,13 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from recsys.columns import Columns as C
 from recsys.examples.alias import alias_table
 
-#: What a draw looks up: the article at a place, or else its alias.
-ALIAS_ROWS = "cutoff date, place long, own int, alias int, probability double"
 #: So many times the wanted negatives are drawn at first; those that fall out are mostly made good.
 OVERSAMPLING = 2
 
@@ -70,14 +69,14 @@ def _known_purchases(positives: DataFrame, transactions: DataFrame) -> DataFrame
 
 def _draw(positives: DataFrame, pool: DataFrame, *, number: int, seed: int) -> DataFrame:
     """Return `number` draws with replacement for each positive, in proportion to the weights."""
-    places = F.broadcast(pool.groupBy(C.CUTOFF).applyInArrow(_to_alias_rows, ALIAS_ROWS))
-    sizes = F.broadcast(pool.groupBy(C.CUTOFF).agg(F.count("*").alias("size")))
+    places = _lookup_table(pool)
+    sizes = places.select(C.CUTOFF, "size").distinct()
     draws = (
         _askers(positives)
-        .join(sizes, on=C.CUTOFF, how="inner")
+        .join(F.broadcast(sizes), on=C.CUTOFF, how="inner")
         .withColumn("order", F.explode(F.sequence(F.lit(0), F.lit(number - 1))))
         .withColumn("place", F.pmod(_hash(seed, "place", "order"), F.col("size")))
-        .join(places, on=[C.CUTOFF, "place"], how="inner")
+        .join(F.broadcast(places.drop("size")), on=[C.CUTOFF, "place"], how="inner")
     )
     is_own = _uniform(_hash(seed, "alias", "order")) < F.col("probability")
     return draws.withColumn(C.ARTICLE_KEY, F.when(is_own, F.col("own")).otherwise(F.col("alias")))
@@ -126,13 +125,24 @@ def _uniform(number: Column) -> Column:
     return (F.shiftrightunsigned(number, 11) + 0.5) / float(1 << 53)
 
 
-def _to_alias_rows(pool: pa.Table) -> pa.Table:
-    """Return one snapshot's pool as ALIAS_ROWS; its order, hence each draw, is that of the keys."""
-    pool = pool.sort_by(C.ARTICLE_KEY)
+def _lookup_table(pool: DataFrame) -> DataFrame:
+    """Return for each snapshot and place in its pool the article there and its alias.
+
+    Made on the driver, of one row a snapshot and article: Python workers would need this library.
+    """
+    rows = pool.toArrow().sort_by([(C.CUTOFF, "ascending"), (C.ARTICLE_KEY, "ascending")])
+    cutoffs = rows[C.CUTOFF].unique()
+    snapshots = [rows.filter(pc.equal(rows[C.CUTOFF], cutoff)) for cutoff in cutoffs]
+    return pool.sparkSession.createDataFrame(pa.concat_tables(map(_lookup_rows, snapshots)))
+
+
+def _lookup_rows(pool: pa.Table) -> pa.Table:
+    """Return the rows of one snapshot's pool, which is in the order of its keys."""
     keys = pool[C.ARTICLE_KEY].to_numpy()
     probability, alias = alias_table(pool["weight"].to_numpy())
     columns = {
         C.CUTOFF: pool[C.CUTOFF],
+        "size": np.full(len(keys), len(keys)),
         "place": np.arange(len(keys)),
         "own": keys,
         "alias": keys[alias],
