@@ -143,17 +143,21 @@ def run_of() -> Callable[..., Run]:
 
 @pytest.fixture
 def database(postgres_url: str) -> str:
-    """The URL of a database with the schema."""
+    """The URL of a database with the schema, for recs_loader as it logs in."""
     migrate(postgres_url)
-    return postgres_url
+    connection = psycopg2.connect(postgres_url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE recs_loader LOGIN PASSWORD 'loader'")
+    connection.close()
+    return f"postgresql://recs_loader:loader@{postgres_url.split('@')[1]}"
 
 
 @pytest.fixture
-def query(database: str) -> Callable[..., list[tuple[Any, ...]]]:
+def query(database: str, postgres_url: str) -> Callable[..., list[tuple[Any, ...]]]:
     """Run one statement in a session of its own, as a role, and return its rows."""
 
     def run(statement: str, *values: Any, role: str = "recs_reader") -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(database)
+        connection = psycopg2.connect(postgres_url)
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:

@@ -72,7 +72,7 @@ def test_promotion_by_hand(database):
         versions.register(database, version)
     versions.promote(database, "v1")
     champion = versions.find(database, "shop-1")
-    assert (champion.version, champion.reason) == ("v1", "promoted by hand by postgres")
+    assert (champion.version, champion.reason) == ("v1", "promoted by hand by recs_loader")
     with pytest.raises(
         ConfigError, match=r"^there is no model version v9: see recs.model_versions"
     ):
