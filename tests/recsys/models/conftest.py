@@ -108,34 +108,34 @@ def make_pairs(cutoff: date = CUTOFF, part: str = "train", seed: int = 2) -> pa.
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def articles() -> pa.Table:
     return make_articles()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def article_features() -> pa.Table:
     return make_article_features()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def customer_features() -> pa.Table:
     return make_customer_features()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def encoder(customer_features: pa.Table, article_features: pa.Table, articles: pa.Table) -> Encoder:
     return fit_encoder([customer_features], [article_features], articles, history_length=HISTORY)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def images() -> tuple[Any, Any]:
     """Reduced images of all articles but the last: three numbers each."""
     keys = np.arange(2, 1 + ARTICLES, dtype=np.int32)
     return keys, np.random.default_rng(3).normal(size=(len(keys), 3)).astype(np.float32)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def snapshot(
     customer_features: pa.Table,
     article_features: pa.Table,
@@ -148,11 +148,11 @@ def snapshot(
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pairs() -> pa.Table:
     return make_pairs()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pairs_maker() -> Callable[..., pa.Table]:
     return make_pairs

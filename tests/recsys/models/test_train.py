@@ -1,0 +1,87 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from recsys.config import ModelConfig
+from recsys.examples.encode import Encoder
+from recsys.models.batches import Examples, collect_examples, read_positives
+from recsys.models.inputs import Snapshot
+
+pytestmark = pytest.mark.tensorflow
+
+CONFIG = ModelConfig(
+    epochs=3, patience=2, batch_size=64, dim=8, tower_units=(16,), ranker_units=(16, 8)
+)
+
+
+@pytest.fixture(scope="module")
+def examples(snapshot: Snapshot, encoder: Encoder, pairs: pa.Table) -> tuple[Examples, Encoder]:
+    return collect_examples([(snapshot, p) for p in read_positives(pairs)], encoder)
+
+
+def test_both_losses_fall_in_twenty_steps(examples: tuple[Examples, Encoder]) -> None:
+    from recsys.models.train import train
+
+    # Six batches an epoch.
+    history = train(*examples, CONFIG.model_copy(update={"epochs": 4}), seed=1).history
+    assert history[-1]["retrieval_loss"] < 0.95 * history[0]["retrieval_loss"]
+    assert history[-1]["ranking_loss"] < 0.9 * history[0]["ranking_loss"]
+
+
+def test_the_same_seed_gives_the_same_weights(examples: tuple[Examples, Encoder]) -> None:
+    from recsys.models.train import train
+
+    first, again, other = (
+        train(*examples, CONFIG, seed=seed).network.get_weights() for seed in (1, 1, 2)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_training_stops_after_its_patience_and_keeps_the_best_epoch(
+    examples: tuple[Examples, Encoder],
+) -> None:
+    from recsys.models.train import train
+
+    scores, seen = iter([0.1, 0.3, 0.2, float("nan"), 0.9]), []
+
+    def validate(network: Any) -> dict[str, float]:
+        seen.append(network.get_weights())
+        return {"ndcg_at_12": next(scores), "auc": 0.5}
+
+    config = CONFIG.model_copy(update={"epochs": 9})
+    trained = train(*examples, config, seed=1, validate=validate)
+    assert [row["epoch"] for row in trained.history] == [1, 2, 3, 4]
+    assert trained.best_epoch == 2
+    assert trained.metrics["ndcg_at_12"] == 0.3
+    best = trained.network.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(best, seen[1], strict=True))
+
+
+def test_padded_negatives_change_nothing(examples: tuple[Examples, Encoder]) -> None:
+    from recsys.models.train import train
+
+    few, encoder = examples
+    padded = replace(
+        few,
+        articles=np.pad(few.articles, ((0, 0), (0, 2))),
+        interactions=np.pad(
+            few.interactions, ((0, 0), (0, 2), (0, 0)), constant_values=np.float16(9)
+        ),
+    )
+    config = CONFIG.model_copy(update={"epochs": 1, "retrieval_weight": 0.0})
+    one, two = (train(e, encoder, config, seed=1).history[0] for e in (few, padded))
+    assert one["ranking_loss"] == pytest.approx(two["ranking_loss"], rel=1e-4)
+
+
+def test_no_images_no_image_weights(snapshot: Snapshot, encoder: Encoder, pairs: pa.Table) -> None:
+    from recsys.models.train import train
+
+    bare = replace(snapshot, image_vectors=np.empty((len(snapshot.is_on_sale), 0), np.float32))
+    examples = collect_examples([(bare, p) for p in read_positives(pairs)], encoder)
+    trained = train(*examples, CONFIG.model_copy(update={"epochs": 1}), seed=1)
+    assert trained.network.image is None
+    assert np.isfinite(trained.history[0]["retrieval_loss"])
