@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -23,7 +24,12 @@ RUNTIME = "requirements.txt"
 DEVELOPMENT = "requirements-dev.txt"
 
 INSTALLED_GB = 4
-UV_ADVICE = "behind a mirror, set UV_DEFAULT_INDEX (and PIP_INDEX_URL) to its address"
+
+
+def _installer_environment() -> dict[str, str]:
+    """Return the environment of pip and uv: uv trusts whom this machine trusts, as pip does."""
+    trusts = ssl.get_default_verify_paths().cafile is not None
+    return ({"UV_SYSTEM_CERTS": "1"} if trusts else {}) | dict(os.environ)
 
 
 def launch(argv: Sequence[str]) -> int:
@@ -99,11 +105,14 @@ class Environment:
             files.append(DEVELOPMENT)
         if not (self.folder / "bin" / "uv").exists():
             self._step("Installing uv", [self.python, "-m", "pip", "install", "-q", "uv"])
-        command: list[str | Path] = [self.folder / "bin" / "uv", "pip", "install"]
-        command += ["--python", self.python]
-        for name in files:
-            command += ["-r", self.repository / name]
-        self._step("Installing packages (once; about 2.6 GB)", command)
+        flags = [part for name in files for part in ("-r", str(self.repository / name))]
+        uv = [str(self.folder / "bin" / "uv"), "pip", "install", "--python", str(self.python)]
+        pip = [str(self.python), "-m", "pip", "install", "-q"]
+        try:
+            self._step("Installing packages (once; about 2.6 GB)", [*uv, *flags])
+        except ConfigError:
+            # pip knows of mirrors that uv was never told about.
+            self._step("Installing packages with pip (minutes)", [*pip, *flags])
         for name in files:
             self._stamp(name).write_text(self._digest(name))
 
@@ -122,13 +131,16 @@ class Environment:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
         with self.log.open("a") as log:
-            child = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            child = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                env=_installer_environment(),
+            )  # fmt: skip
             while child.poll() is None:
                 _show(f"{title} ... {time.monotonic() - started:.0f} s", end="\r")
                 time.sleep(0.2)
         if child.returncode:
             last = self.log.read_text(errors="replace").strip().splitlines()[-1:] or ["no reason"]
-            raise ConfigError(f"{title} failed: {last[0].strip()} (see {self.log}; {UV_ADVICE})")
+            raise ConfigError(f"{title} failed: {last[0].strip()} (see {self.log})")
         _show(f"{title}: {time.monotonic() - started:.0f} s", end="\n")
 
     @contextmanager

@@ -60,6 +60,23 @@ def test_the_tools_come_on_top_and_stay(environment: Recorder) -> None:
     assert len(environment.steps) == 4
 
 
+def test_pip_is_tried_where_uv_fails(
+    environment: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = environment._step
+
+    def step(title: str, command: list[object]) -> None:
+        take(title, command)
+        if str(command[0]).endswith("/uv"):
+            raise ConfigError("no mirror")
+
+    monkeypatch.setattr(environment, "_step", step)
+    environment.ensure(RUNTIME)
+    assert environment.steps[2:] == ["Installing packages", "Installing packages with pip"]
+    environment.ensure(RUNTIME)
+    assert len(environment.steps) == 4
+
+
 def test_a_python_without_venv_is_one_sentence(
     environment: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +92,7 @@ def test_a_python_without_venv_is_one_sentence(
 
 def test_a_failed_step_says_its_last_line_and_where_the_log_is(tmp_path: Path) -> None:
     environment = Environment(tmp_path, tmp_path / "state")
-    with pytest.raises(ConfigError, match=r"^Trying failed: no luck \(see .*install\.log"):
+    with pytest.raises(ConfigError, match=r"^Trying failed: no luck \(see .*install\.log\)$"):
         environment._step("Trying", ["sh", "-c", "echo first; echo no luck; exit 1"])
 
 
