@@ -9,9 +9,10 @@ from typing import Any
 from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from recsys.config import REPOSITORY, Config, load_config
+from recsys.errors import ConfigError
 from recsys.java import ensure_java
 from recsys.paths import report_path
 from recsys_airflow.assets import outlets_of
@@ -142,7 +143,7 @@ class SparkJobOperator(SparkSubmitOperator):
         report = report_path(context["run_id"], self.task_id)
         remove_report(run["lake"], report)
         self.application_args = job_arguments(run, report=report, arguments=self.arguments)
-        hook = self._hook = self._submit_hook(load_config(run["env"]))
+        hook = self._hook = self._submit_hook(run["env"])
         try:
             super().execute(context)
         except AirflowException as error:
@@ -153,16 +154,21 @@ class SparkJobOperator(SparkSubmitOperator):
         found = read_report(run["lake"], report)
         return conclude(self.job, found, exit_code=hook.ended.exit_code, lines=hook.ended.lines)
 
-    def _submit_hook(self, config: Config) -> GroupSparkSubmitHook:
+    def _submit_hook(self, env: str) -> GroupSparkSubmitHook:
         """Return the hook; the provider's own would fall back to YARN without the connection."""
         get_connection(self._conn_id, purpose="names the Spark master")
+        try:
+            config = load_config(env)
+            environment = spark_environment(config)
+        except ConfigError as error:
+            raise AirflowFailException(f"{self.job}: bad configuration: {error}") from error
         return GroupSparkSubmitHook(
             conn_id=self._conn_id,
             conf={"spark.ui.enabled": "false"},
             name=self.name,
             driver_memory=config.spark.driver_memory,
             application_args=self.application_args,
-            env_vars=spark_environment(config),
+            env_vars=environment,
         )
 
 

@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 
+from recsys.errors import ConfigError
 from recsys_airflow.operators import JobOperator, SparkJobOperator, job_arguments
 
 REPORT = "reports/manual__2020-09-23T02-00-00-00-00/toy.json"
@@ -122,19 +126,18 @@ def test_a_job_that_takes_too_long_is_killed_with_all_its_children(
 ) -> None:
     pids = tmp_path / "pids"
     task = toy(JobOperator, "hang", "--pids", str(pids))
-    with pytest.raises(AirflowTaskTimeout), timeout(8):
+    with pytest.raises(AirflowTaskTimeout), time_out_when_it_stands(pids):
         execute(task)
-    assert pids.is_file(), "the toy job had not started"
     assert _gone([int(pid) for pid in pids.read_text().split()])
 
 
 def test_a_process_that_a_job_leaves_behind_does_not_hold_the_task(
     toy: Toy, execute: Execute
 ) -> None:
-    started = time.monotonic()
+    started = time.monotonic()  # the process left behind sleeps for 600 s
     with pytest.raises(AirflowException, match="exit code 1"):
         execute(toy(JobOperator, "stray"))
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 300
 
 
 @pytest.mark.spark
@@ -156,9 +159,8 @@ def test_a_submitted_job_that_takes_too_long_is_killed_with_its_java(
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", LOCAL_SPARK)
     pids = tmp_path / "pids"
     task = toy(SparkJobOperator, "hang", "--pids", str(pids))
-    with pytest.raises(AirflowTaskTimeout), timeout(20):
+    with pytest.raises(AirflowTaskTimeout), time_out_when_it_stands(pids):
         execute(task)
-    assert pids.is_file(), "the toy job had not started"
     java = task._hook._submit_sp.pid
     assert _gone([java, *(int(pid) for pid in pids.read_text().split())])
 
@@ -171,9 +173,40 @@ def test_without_its_connection_a_spark_job_does_not_fall_back_to_yarn(
         execute(toy(SparkJobOperator, "spark"))
 
 
+def test_a_machine_without_java_is_not_tried_again(
+    toy: Toy, execute: Execute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_java(state: Path) -> Path:
+        raise ConfigError("Spark needs Java 17")
+
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", LOCAL_SPARK)
+    monkeypatch.setattr("recsys_airflow.operators.ensure_java", no_java)
+    with pytest.raises(AirflowFailException) as raised:
+        execute(toy(SparkJobOperator, "spark"))
+    assert str(raised.value) == "toy: bad configuration: Spark needs Java 17"
+
+
+@contextmanager
+def time_out_when_it_stands(file: Path) -> Iterator[None]:
+    """The task runner's time limit, reached just when the job has written its file."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 300
+        while not file.is_file() or not file.read_text():
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    watcher = threading.Thread(target=wait, daemon=True)
+    with timeout(310):
+        watcher.start()
+        yield
+
+
 def _gone(pids: list[int]) -> bool:
-    """Whether none of the processes lives within two seconds (a zombie does not)."""
-    deadline = time.monotonic() + 2
+    """Whether none of the processes lives ten seconds later (a zombie does not)."""
+    deadline = time.monotonic() + 10
     while alive := [pid for pid in pids if _alive(pid)]:
         if time.monotonic() > deadline:
             raise AssertionError(f"still running: {alive}")
