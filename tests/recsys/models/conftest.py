@@ -1,16 +1,20 @@
 """A small world with something to learn: customers of two tastes, articles of two kinds."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from recsys import schemas
 from recsys.examples.encode import Encoder, fit_encoder
 from recsys.models.inputs import Snapshot, build_snapshot
+from recsys.paths import Partition
+from recsys.storage import Lake
 
 CUSTOMERS, ARTICLES, HISTORY = 60, 40, 8
 CUTOFF = date(2020, 9, 16)
@@ -105,6 +109,75 @@ def make_pairs(cutoff: date = CUTOFF, part: str = "train", seed: int = 2) -> pa.
     return pa.table(
         dict(zip(schemas.EXAMPLES_PAIRS.names, map(list, columns), strict=True)),
         schemas.EXAMPLES_PAIRS,
+    )
+
+
+def fill_lake(lake: Lake, run_date: date, *, images: bool = True) -> None:
+    """Commit what training reads: two training snapshots, one of validation, one of test."""
+    days = [run_date - timedelta(weeks=i) for i in (4, 3, 2, 1)]
+    parts = ("train", "train", "validation", "test")
+    split = [
+        {"part": part, "cutoff": day, "label_end": day + timedelta(weeks=1)}
+        for part, day in zip(parts, days, strict=True)
+    ]
+    pairs = [make_pairs(d, part, i) for i, (part, d) in enumerate(zip(parts, days, strict=True))]
+    _commit(lake, "examples.split", run_date, pa.Table.from_pylist(split, schemas.EXAMPLES_SPLIT))
+    _commit(lake, "examples.pairs", run_date, pa.concat_tables(pairs))
+    _commit(lake, "cleaned.articles", run_date, make_articles())
+    for day in days:
+        customers = make_customer_features()
+        _commit(lake, "features.customers", day, customers)
+        _commit(lake, "features.articles", day, make_article_features())
+        _commit(lake, "features.purchases", day, _purchases(customers))
+        _commit(lake, "features.popularity", day, _popularity())
+        _commit(lake, "features.copurchases", day, schemas.FEATURES_COPURCHASES.empty_table())
+    _commit_images(lake, ARTICLES if images else 0)
+
+
+def _commit(lake: Lake, dataset: str, key: date, table: pa.Table) -> None:
+    with lake.write(Partition(dataset, str(key)), fingerprint=f"{dataset} {key}") as draft:
+        lake.put_table(draft, table)
+
+
+def _commit_images(lake: Lake, count: int) -> None:
+    random = np.random.default_rng(4)
+    components = random.normal(size=(3, 6)).astype(np.float32)[: 3 if count else 0]
+    embeddings = random.normal(size=(count, 6)).astype(np.float32)
+    partition = Partition("images.embeddings", "all")
+    with lake.write(partition, fingerprint=f"images {count}") as draft:
+        folder = Path(draft.path)
+        np.save(folder / "article_keys.npy", np.arange(2, 2 + count, dtype=np.int32))
+        np.save(folder / "embeddings.npy", embeddings)
+        np.save(folder / "reduced.npy", embeddings @ components.T)
+        np.savez(folder / "pca.npz", mean=np.zeros(6, np.float32), components=components)
+        draft.rows, draft.notes = count, {"weights": "random"}
+
+
+def _purchases(customers: pa.Table) -> pa.Table:
+    return pa.table(
+        {
+            "customer_key": np.repeat(
+                customers["customer_key"].to_numpy(),
+                pc.list_value_length(customers["recent_articles"]).to_numpy(),
+            ),
+            "article_key": pc.list_flatten(customers["recent_articles"]),
+            "quantity": pc.list_flatten(customers["recent_quantities"]),
+            "days_since": pc.list_flatten(customers["recent_days"]),
+        },
+        schemas.FEATURES_PURCHASES,
+    )
+
+
+def _popularity() -> pa.Table:
+    keys = list(range(2, 12))
+    return pa.table(
+        {
+            "age_band": ["all"] * len(keys),
+            "rank": list(range(1, 1 + len(keys))),
+            "article_key": keys,
+            "score": [float(50 - key) for key in keys],
+        },
+        schemas.FEATURES_POPULARITY,
     )
 
 

@@ -1,0 +1,84 @@
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobs.train_models import main
+from tests.recsys.models.conftest import fill_lake
+
+from recsys.config import Config
+from recsys.paths import Partition
+from recsys.storage import Lake
+
+pytestmark = pytest.mark.tensorflow
+
+RUN_DATE = date(2020, 9, 23)
+
+
+def _argv(config: Config, *more: str) -> list[str]:
+    settings = ("model.dim=8", "model.tower_units=[16]", "model.ranker_units=[16,8]")
+    flags = [flag for setting in settings for flag in ("--set", setting)]
+    return ["--run-date", str(RUN_DATE), "--env", "test", "--lake", config.lake_root,
+            "--report", "report.json", *flags, *more]  # fmt: skip
+
+
+def _report(lake: Lake) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(Path(lake.address("report.json")).read_text())
+    return report
+
+
+def test_a_version_is_trained_once_and_named_ever_after(config: Config, lake: Lake) -> None:
+    fill_lake(lake, RUN_DATE)
+    assert main(_argv(config)) == 0
+    report = _report(lake)
+    version = report["facts"]["model_version"]
+    manifest = lake.require(Partition("models.versions", version))
+    assert version == f"2020-09-23-{manifest.fingerprint[:8]}"
+    assert manifest.rows == 2 * 59 * 6
+    assert manifest.notes["weights"] == "random"
+    assert sorted(manifest.notes["sha256"]) == [
+        f"{role}/{name}"
+        for role in ("evaluated", "served")
+        for name in ("encoder.json", "model.keras", "pca.npz")
+    ]
+    metrics = manifest.notes["metrics"]
+    assert {"auc", "precision", "recall", "threshold", "ndcg_at_12"} <= set(metrics)
+    assert 0.5 < metrics["auc"] <= 1
+    with lake.local_path(Partition("models.versions", version)) as folder:
+        history = json.loads((folder / "history.json").read_text())
+        assert [row["epoch"] for row in history] == [1, 2]
+        assert json.loads((folder / "metrics.json").read_text()) == metrics
+        encoders = [(folder / r / "encoder.json").read_text() for r in ("evaluated", "served")]
+        assert encoders[0] != encoders[1]
+
+    # Again: nothing to do, said without loading TensorFlow.
+    code = (
+        "import sys; from jobs.train_models import main; status = main(sys.argv[1:]);"
+        "sys.exit(9 if 'tensorflow' in sys.modules else status)"
+    )
+    env = {"PYTHONPATH": ":".join(p for p in sys.path if p)}
+    subprocess.run([sys.executable, "-c", code, *_argv(config)], check=True, env=env)
+    again = _report(lake)
+    assert again["status"] == "unchanged"
+    assert again["facts"]["model_version"] == version
+
+
+def test_without_images_and_refit_there_is_one_model_without_a_pca(
+    config: Config, lake: Lake
+) -> None:
+    fill_lake(lake, RUN_DATE, images=False)
+    assert main(_argv(config, "--set", "model.refit=false", "--set", "model.epochs=1")) == 0
+    version = _report(lake)["facts"]["model_version"]
+    notes = lake.require(Partition("models.versions", version)).notes
+    assert sorted(notes["sha256"]) == ["evaluated/encoder.json", "evaluated/model.keras"]
+
+
+def test_missing_examples_are_one_sentence(
+    config: Config, lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(_argv(config)) == 2
+    message = "examples.split has no committed partition '2020-09-23': run build_features first"
+    assert message in capsys.readouterr().err
