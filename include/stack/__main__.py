@@ -39,7 +39,7 @@ def down_command(stack: Stack, arguments: Arguments, console: Console) -> int:
 
 
 def status_command(stack: Stack, arguments: Arguments, console: Console) -> int:
-    """Say what runs; 0 if all of it does, 1 if not."""
+    """Say what runs; 1 if only a part of it does."""
     status = stack.status()
     for service, pid in status.services.items():
         console.print(f"{service:<14} {f'running (pid {pid})' if pid else 'stopped'}")
@@ -47,7 +47,7 @@ def status_command(stack: Stack, arguments: Arguments, console: Console) -> int:
         print_addresses(stack, console)
     elif not status.is_down:
         console.print(f"Airflow says: {dict(status.health) or 'nothing'}")
-    return 0 if status.is_up else 1
+    return 0 if status.is_up or status.is_down else 1
 
 
 def run_command(stack: Stack, arguments: Arguments, console: Console) -> int:

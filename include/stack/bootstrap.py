@@ -42,6 +42,9 @@ def launch(argv: Sequence[str]) -> int:
     except RecsysError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"{error.strerror}: {error.filename}\n")
+        return 1
     if arguments.command == "install":
         return 0
     return _hand_over(python, argv, arguments)

@@ -189,7 +189,8 @@ class Stack:
 
     def _start_databases(self, say: Say) -> None:
         if self.is_embedded:
-            say("starting Postgres")
+            if not self.postgres.is_running:
+                say("starting Postgres")
             self.postgres.start()
             c = self.credentials
             database.create_databases(

@@ -22,6 +22,9 @@ SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 #: What the health page calls them.
 HEALTH = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
+#: So many questions in a row may stay without an answer while a run is followed.
+MAX_MISSES = 5
+
 Say = Callable[[str], None]
 
 
@@ -140,9 +143,18 @@ class Airflow:
             StackError: a service stopped, or the time is over.
         """
         deadline = time.monotonic() + timeout_s if timeout_s else None
+        misses = 0
         while True:
-            state = self.api.run_state(dag_id, run_id)
-            on_change(self.api.tasks(dag_id, run_id))
+            try:
+                state = self.api.run_state(dag_id, run_id)
+                on_change(self.api.tasks(dag_id, run_id))
+                misses = 0
+            except StackError:
+                # A busy machine may leave a question without an answer now and then.
+                misses += 1
+                state = "silent"
+                if misses == MAX_MISSES:
+                    raise
             if state in ENDED:
                 return state
             self.require_running()
