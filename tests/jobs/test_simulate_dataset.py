@@ -2,7 +2,6 @@ import subprocess
 import sys
 
 import pytest
-
 from jobs.simulate_dataset import main
 
 SIZES = ["--customers", "20", "--articles", "15", "--transactions", "90", "--images", "2"]

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -80,18 +81,21 @@ def embed_missing(
     """Embed every image without a vector and return how many there were.
 
     Images that cannot be decoded leave the inventory's images for its rejected ones. The network
-    is built only where there is an image to embed.
+    is built only where there is a picture to embed.
     """
     wanted = {i.sha256: i for i in inventory.images if i.sha256 not in store}
     if not wanted:
         return 0
-    embedder = build()
+    # Only a picture that can be decoded needs the network, and starts it.
+    network = cache(build)
     faults: dict[str, Reason] = {}
     embedded, started = 0, time.monotonic()
     with ThreadPoolExecutor(config.workers) as pool:
         for shard in _batched(wanted.values(), config.shard_articles):
             decoded = pool.map(lambda image: _decode(folder, image, config.max_pixels), shard)
-            good = list(_embed(embedder, zip(shard, decoded, strict=True), faults))
+            good = list(
+                _embed(network, zip(shard, decoded, strict=True), faults, config.batch_size)
+            )
             if good:
                 store.add(
                     [sha for shas, _ in good for sha in shas], np.concatenate([v for _, v in good])
@@ -103,9 +107,10 @@ def embed_missing(
 
 
 def _embed(
-    embedder: Embedder,
+    network: Callable[[], Embedder],
     decoded: Iterator[tuple[ImageFile, Pixels | Reason]],
     faults: dict[str, Reason],
+    batch_size: int,
 ) -> Iterator[tuple[list[str], FloatArray]]:
     """Yield sha256s and vectors batch by batch; images with a fault go to `faults`."""
 
@@ -116,8 +121,8 @@ def _embed(
             else:
                 yield image.sha256, found
 
-    for batch in _batched(usable(), embedder.batch_size):
-        yield [sha for sha, _ in batch], embedder.embed(np.stack([pixels for _, pixels in batch]))
+    for batch in _batched(usable(), batch_size):
+        yield [sha for sha, _ in batch], network().embed(np.stack([pixels for _, pixels in batch]))
 
 
 def _decode(folder: ImageFolder, image: ImageFile, max_pixels: int) -> Pixels | Reason:

@@ -10,8 +10,8 @@ def test_ids_are_unique_hex_and_sorted(simulated):
 
 def test_missing_values_are_as_common_as_the_real_ones(simulated):
     missing = simulated.customers.isna().mean()
-    assert missing.FN == pytest.approx(0.65, abs=0.03)
-    assert missing.Active == pytest.approx(0.66, abs=0.03)
+    assert missing["FN"] == pytest.approx(0.65, abs=0.03)
+    assert missing["Active"] == pytest.approx(0.66, abs=0.03)
     assert missing.club_member_status == pytest.approx(0.0044, abs=0.004)
     assert missing.fashion_news_frequency == pytest.approx(0.0117, abs=0.006)
     assert missing.age == pytest.approx(0.0116, abs=0.006)

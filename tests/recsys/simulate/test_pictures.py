@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def test_articles_alike_look_alike():
         return float(np.abs(pictures[a] - pictures[b]).mean())
 
     same = [away(a, b) for a, b in twins]
-    other = [away(a, c) for (a, _), (c, _) in zip(twins, twins[1:], strict=False)]
+    other = [away(a, c) for (a, _), (c, _) in pairwise(twins)]
     assert len(same) == 40
     assert np.mean(same) < 0.5 * np.mean(other)
     assert min(same) > 0  # alike, and yet each its own picture

@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_bytes(tiny, tmp_path):
 
 
 def test_the_bytes_are_those_of_format_1(tiny, tmp_path):
-    """Holds across processes and machines; when it must change, raise recsys.simulate.plan.FORMAT."""
+    """When they must change, raise FORMAT, so that older folders are written anew."""
     simulate(tiny(), tmp_path / "data")
     together = hashlib.sha256(
         b"".join((tmp_path / "data" / name).read_bytes() for name in CSV_FILES)
@@ -139,7 +139,7 @@ def test_a_file_is_not_a_folder(tiny, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tiny, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot write .*/file/data: Not a directory"):
+    with pytest.raises(ConfigError, match=r"cannot write .*/file/data: Not a directory"):
         simulate(tiny(), tmp_path / "file" / "data")
 
 
