@@ -6,6 +6,8 @@ from stack.failure import explain_failure, last_words
 
 TASKS = [
     TaskState("resolve_run", "success", 3.0, 1),
+    # Of two branches, the one that waits for the other may be listed first.
+    TaskState("images.embed_images", "upstream_failed", None, 0),
     TaskState("clean.clean_catalogue", "failed", 4.0, 2),
     TaskState("train.train_models", "upstream_failed", None, 0),
 ]

@@ -1,5 +1,4 @@
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
@@ -9,14 +8,6 @@ from recsys.errors import ConfigError
 from stack.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Postgres]:
-    server = Postgres(tmp_path / "postgres", settings={"fsync": "off"})
-    server.start()
-    yield server
-    server.stop()
 
 
 def ask(url: str, question: str) -> object:
