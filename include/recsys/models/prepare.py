@@ -74,7 +74,7 @@ def prepare(source: Source, parts: Sequence[str]) -> tuple[Examples, Encoder]:
 
 def _fit_encoder(source: Source, cutoffs: Sequence[date]) -> Encoder:
     def read(dataset: str, cutoff: date, columns: Sequence[str]) -> pa.Table:
-        return source.lake.read(Partition(dataset, str(cutoff)), columns=columns)
+        return source.lake.read(Partition(dataset, str(cutoff)), columns=list(columns))
 
     customer_columns = list(dict.fromkeys([*CUSTOMER_NUMBERS, *CUSTOMER_CATEGORIES]))
     article_columns = [C.ARTICLE_KEY, *ARTICLE_NUMBERS]

@@ -80,10 +80,10 @@ def train(
     trained = Trained(trainer.network)
     best, weights = -math.inf, []
     for epoch in range(1, config.epochs + 1):
-        row = trainer.run_epoch() | {"epoch": epoch}
+        row = {"epoch": epoch} | trainer.run_epoch()
         row |= validate(trainer.network) if validate else {}
         trained.history.append(row)
-        logger.info("epoch %s", log.fields(**{k: _short(v) for k, v in row.items()}))
+        logger.info("%s", log.fields(**{k: f"{v:.4g}" for k, v in row.items()}))
         score = row.get(MONITOR, float(epoch))
         # A score that is no number, such as of no customer at all, betters nothing.
         if not trained.best_epoch or score > best:
@@ -141,21 +141,27 @@ class Trainer:
         statistics = keys + self.data["snapshots"][rows[0]] * self.articles
         customers, articles, logits = self.forward(rows, keys, statistics)
         is_real = keys != PADDING_KEY
-        expected = self._expected_counts(keys, statistics)
-        retrieval = losses.retrieval_loss(
-            losses.correct_sampling(
-                tf.matmul(customers, articles[:, 0], transpose_b=True) / self.config.temperature,
-                expected[:, 0],
-            ),
-            losses.accidental_hits(self._get("customer_rows", rows), keys[:, 0]),
-            losses.correct_sampling(
-                tf.einsum("bd,bkd->bk", customers, articles[:, 1:]) / self.config.temperature,
-                expected[:, 1:],
-            ),
-            is_real[:, 1:],
+        retrieval = self._retrieval_loss(
+            customers, articles, keys, presence=self._presence(keys, statistics), rows=rows
         )
         labels = tf.one_hot(tf.zeros_like(rows), tf.shape(keys)[1])
         return retrieval, losses.ranking_loss(logits, labels, is_real)
+
+    def _retrieval_loss(
+        self, customers: Any, articles: Any, keys: Any, *, presence: Any, rows: Any
+    ) -> Any:
+        firsts, places = losses.distinct(keys[:, 0])
+        positives = tf.gather(articles[:, 0], firsts)
+        in_batch = tf.matmul(customers, positives, transpose_b=True)
+        sampled = tf.einsum("bd,bkd->bk", customers, articles[:, 1:])
+        temperature = self.config.temperature
+        return losses.retrieval_loss(
+            losses.correct_sampling(in_batch / temperature, tf.gather(presence[:, 0], firsts)),
+            places,
+            losses.accidental_hits(self._get("customer_rows", rows), places),
+            sampled_logits=losses.correct_sampling(sampled / temperature, presence[:, 1:]),
+            sampled_is_real=keys[:, 1:] != PADDING_KEY,
+        )
 
     def forward(self, rows: Any, keys: Any, statistics: Any) -> tuple[Any, Any, Any]:
         """Return vectors [batch, dim] and [batch, 1 + k, dim], and logits [batch, 1 + k]."""
@@ -191,14 +197,9 @@ class Trainer:
     def _get(self, name: str, rows: Any) -> Any:
         return tf.gather(self.data[name], rows)
 
-    def _expected_counts(self, keys: Any, statistics: Any) -> Any:
-        """Return how often each article is expected among the candidates of one row."""
+    def _presence(self, keys: Any, statistics: Any) -> Any:
+        """Return how likely each article is among a row's candidates, of the batch or sampled."""
         batch, width = tf.unstack(tf.cast(tf.shape(keys), tf.float32))
-        positive, negative = (
-            self._get(name, statistics) for name in ("positive_shares", "negative_shares")
-        )
-        return batch * positive + (width - 1) * negative
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
+        bought = losses.presence(self._get("positive_shares", statistics), batch)
+        sampled = losses.presence(self._get("negative_shares", statistics), width - 1)
+        return bought + sampled

@@ -1,3 +1,6 @@
+from typing import Any
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,54 +10,84 @@ from recsys.models import losses
 pytestmark = pytest.mark.tensorflow
 
 
-def test_the_correction_subtracts_the_log_of_the_expected_count() -> None:
-    corrected = losses.correct_sampling(
-        tf.constant([[1.0, 1.0]]), tf.constant([np.e, 1 / np.e], tf.float32)
+def test_the_correction_subtracts_the_log_of_the_probability() -> None:
+    corrected = losses.correct_sampling(tf.constant([[1.0, 1.0]]), tf.constant([1.0, 1 / np.e]))
+    assert corrected.numpy()[0] == pytest.approx([1.0, 2.0])
+
+
+def test_presence_is_the_chance_of_at_least_one_draw() -> None:
+    # 1 - (3/4)^2 = 7/16.
+    assert losses.presence(tf.constant([0.25, 0.0, 1.0]), 2.0).numpy() == pytest.approx(
+        [7 / 16, 0.0, 1.0]
     )
-    assert corrected.numpy()[0] == pytest.approx([0.0, 2.0])
 
 
-def test_corrected_logits_recover_the_true_probabilities_of_a_toy() -> None:
-    """Three articles bought with p = 0.6, 0.3, 0.1 and drawn as negatives just as often.
+def test_an_article_is_one_candidate_however_often_it_was_bought() -> None:
+    firsts, places = losses.distinct(tf.constant([22, 21, 22, 23]))
+    assert firsts.numpy().tolist() == [0, 1, 3]
+    assert places.numpy().tolist() == [0, 1, 0, 2]
 
-    The loss over popularity-sampled candidates must be least where the softmax of the raw scores is
-    p, not where it is uniform, which is where it ends without the correction.
+
+def test_corrected_scores_recover_the_known_probabilities_of_a_toy() -> None:
+    """Every customer buys article i with probability p; a batch's articles are the candidates.
+
+    The loss must be least where the softmax of the scores is p. Without the correction it is least
+    at (0.54, 0.23, 0.23); with copies counted, at (0.76, 0.19, 0.05).
     """
     p = np.array([0.6, 0.3, 0.1])
-    scores = tf.Variable(tf.zeros(3))
-    draws = np.random.default_rng(0).choice(3, size=(4_000, 9), p=p)
-    expected = (9 * p[draws]).astype(np.float32)
-    optimizer = tf.keras.optimizers.Adam(0.05)
-    for _ in range(100):
+    batches = [tf.constant(b) for b in np.random.default_rng(0).choice(3, (400, 9), p=p)]
+    scores, optimizer = tf.Variable(tf.zeros(3)), keras.optimizers.SGD(0.2)
+    optimizer.build([scores])
+
+    @tf.function
+    def step(articles: Any) -> None:
+        firsts, places = losses.distinct(articles)
+        candidates = tf.gather(articles, firsts)
         with tf.GradientTape() as tape:
-            logits = losses.correct_sampling(tf.gather(scores, draws), expected)
-            # Other copies of the positive are accidental hits.
-            hits = (draws == draws[:, :1]) & (np.arange(9) > 0)
-            loss = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    tf.zeros(len(draws), tf.int32), tf.where(hits, losses.MASKED, logits)
-                )
+            chances = losses.presence(tf.constant(p, tf.float32), 9.0)
+            logits = losses.correct_sampling(
+                tf.gather(scores, candidates), tf.gather(chances, candidates)
+            )
+            logits = tf.tile(logits[None], [9, 1])
+            nobody = tf.zeros_like(logits, tf.bool)
+            nothing = tf.zeros([9, 0])
+            loss = losses.retrieval_loss(
+                logits,
+                places,
+                nobody,
+                sampled_logits=nothing,
+                sampled_is_real=tf.zeros([9, 0], tf.bool),
             )
         optimizer.apply([tape.gradient(loss, scores)], [scores])
-    assert tf.nn.softmax(scores).numpy() == pytest.approx(p, abs=0.05)
+
+    average = np.zeros(3)
+    for epoch in range(5):
+        for batch in batches:
+            step(batch)
+            average += scores.numpy() * (epoch == 4) / len(batches)
+    found = np.exp(average) / np.exp(average).sum()
+    assert found == pytest.approx(p, abs=0.04)
 
 
 def test_accidental_hits_are_what_the_customer_bought_in_this_batch() -> None:
-    hits = losses.accidental_hits(tf.constant([7, 7, 8, 9]), tf.constant([21, 22, 21, 23]))
+    # Articles 21, 22, 21, 23 in the rows: numbers 0, 1, 0, 2.
+    hits = losses.accidental_hits(tf.constant([7, 7, 8, 9]), tf.constant([0, 1, 0, 2]))
     assert hits.numpy().tolist() == [
-        [False, True, True, False],  # customer 7 bought 21 and 22
-        [True, False, True, False],
-        [True, False, False, False],  # customer 8 bought 21, which row 0 holds as well
-        [False, False, False, False],
+        [False, True, False],  # customer 7 bought 21 and 22; 21 is this row's own
+        [True, False, False],
+        [False, False, False],
+        [False, False, False],
     ]
 
 
 def test_accidental_hits_and_padding_get_probability_zero() -> None:
-    logits = tf.constant([[0.0, 50.0], [0.0, 0.0]])
-    hits = tf.constant([[False, True], [False, False]])
-    sampled = tf.constant([[90.0], [0.0]])
-    real = tf.constant([[False], [True]])
-    loss = losses.retrieval_loss(logits, hits, sampled, real)
+    loss = losses.retrieval_loss(
+        tf.constant([[0.0, 50.0], [0.0, 0.0]]),
+        tf.constant([0, 1]),
+        tf.constant([[False, True], [False, False]]),
+        sampled_logits=tf.constant([[90.0], [0.0]]),
+        sampled_is_real=tf.constant([[False], [True]]),
+    )
     # Row 0 is left with its positive alone: loss 0. Row 1 has three equal candidates: log 3.
     assert loss.numpy() == pytest.approx(np.log(3) / 2)
 
@@ -63,7 +96,11 @@ def test_masked_logits_have_no_gradient() -> None:
     logits = tf.Variable([[0.0, 50.0], [0.0, 0.0]])
     with tf.GradientTape() as tape:
         loss = losses.retrieval_loss(
-            logits, [[False, True], [False, False]], [[90.0], [0.0]], [[False], [True]]
+            logits,
+            tf.constant([0, 1]),
+            tf.constant([[False, True], [False, False]]),
+            sampled_logits=tf.constant([[90.0], [0.0]]),
+            sampled_is_real=tf.constant([[False], [True]]),
         )
     gradient = tape.gradient(loss, logits).numpy()
     assert np.isfinite(gradient).all()
