@@ -120,7 +120,8 @@ class Lake:
         filter: pa.dataset.Expression | None = None,
     ) -> pa.Table:
         """Return a committed table, or the columns and rows of it that are asked for."""
-        return self.scan(partition).to_table(columns=columns, filter=filter)
+        wanted = None if columns is None else list(columns)
+        return self.scan(partition).to_table(columns=wanted, filter=filter)
 
     def scan(self, partition: Partition) -> pa.dataset.Dataset:
         """Return a committed table as an Arrow data set, to be read in batches."""
