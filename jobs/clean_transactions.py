@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from recsys.cleaning.raw import check_folder
+from recsys.columns import Columns as C
 from recsys.job import Job, run_job
 from recsys.paths import TRANSACTIONS_CSV
 
@@ -27,14 +28,19 @@ def build(job: Job) -> None:
         return
     from recsys.cleaning.audit import check_rejections, tally, write_rejected
     from recsys.cleaning.lines import read_lines, set_aside
-    from recsys.cleaning.transactions import check_transactions, write_transactions
+    from recsys.cleaning.transactions import (
+        broadcast_customers,
+        check_transactions,
+        write_transactions,
+    )
     from recsys.spark import build_session
 
     spark = build_session(job.config, job.name)
+    known = spark.read.parquet(job.lake.path(customers)).select(C.CUSTOMER_ID, C.CUSTOMER_KEY)
     checked = check_transactions(
         read_lines(spark, path),
-        articles=spark.read.parquet(job.lake.path(articles)),
-        customers=spark.read.parquet(job.lake.path(customers)),
+        articles=spark.read.parquet(job.lake.path(articles)).select(C.ARTICLE_ID, C.ARTICLE_KEY),
+        customers=broadcast_customers(known, rows=job.lake.require(customers).rows),
         today=datetime.now(UTC).date(),
         max_price=config.max_price,
     )

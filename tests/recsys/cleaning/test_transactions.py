@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from recsys.cleaning.transactions import (
+    broadcast_customers,
     check_transactions,
     collapse_transactions,
     write_transactions,
@@ -110,6 +111,14 @@ def test_of_several_faults_the_first_in_a_fixed_order_is_named(spark: SparkSessi
         "unknown_customer",
         "unknown_article",
     ]
+
+
+@pytest.mark.parametrize(("rows", "hinted"), [(5_000_000, True), (5_000_001, False)])
+def test_too_many_customers_are_not_broadcast(
+    spark: SparkSession, rows: int, hinted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broadcast_customers(spark.range(1), rows=rows).explain("extended")
+    assert ("strategy=broadcast" in capsys.readouterr().out) is hinted
 
 
 def test_identical_rows_become_one_with_a_quantity(spark: SparkSession) -> None:
