@@ -37,7 +37,7 @@ def fit_reduction(vectors: FloatArray, *, variance: float, max_components: int) 
     """Return the smallest projection that keeps `variance` (a share) of the vectors' variance.
 
     At most `max_components` wide, whatever the variance asks for. The sign of each component is
-    fixed: its largest loading, by size, is positive. No vector, one vector or equal vectors give
+    fixed (scikit-learn's rule): its largest loading, by size, is positive. No vector, one vector or equal vectors give
     a projection to nothing (p = 0).
     """
     count, dim = vectors.shape
@@ -53,14 +53,8 @@ def fit_reduction(vectors: FloatArray, *, variance: float, max_components: int) 
     ratio = fitted.explained_variance_ratio_
     # The last component that varies at all is enough for a share of 1.
     kept = min(limit, int(np.searchsorted(np.cumsum(ratio), variance - 1e-9)) + 1)
-    components = _fix_signs(fitted.components_[:kept])
     return Reduction(
-        mean.astype(np.float32), components.astype(np.float32), ratio[:kept].astype(np.float32)
+        mean.astype(np.float32),
+        fitted.components_[:kept].astype(np.float32),
+        ratio[:kept].astype(np.float32),
     )
-
-
-def _fix_signs(components: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    largest = np.abs(components).argmax(axis=1)
-    signs = np.sign(components[np.arange(len(components)), largest])
-    fixed: npt.NDArray[np.float64] = components * signs[:, None]
-    return fixed
