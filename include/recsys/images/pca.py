@@ -37,8 +37,8 @@ def fit_reduction(vectors: FloatArray, *, variance: float, max_components: int) 
     """Return the smallest projection that keeps `variance` (a share) of the vectors' variance.
 
     At most `max_components` wide, whatever the variance asks for. The sign of each component is
-    fixed (scikit-learn's rule): its largest loading, by size, is positive. No vector, one vector or equal vectors give
-    a projection to nothing (p = 0).
+    fixed (scikit-learn's rule): its largest loading, by size, is positive. No vector, one vector
+    or equal vectors give a projection to nothing (p = 0).
     """
     count, dim = vectors.shape
     # Double precision: the covariance of large vectors cancels badly in single.
