@@ -133,11 +133,16 @@ COMMANDS: dict[str, Callable[[Stack, Arguments, Console], int]] = {
 }
 
 
+def _console() -> Console:
+    """Return the user's terminal, or, where there is none, plain lines of 120 characters."""
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; any fault is one sentence."""
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
-        return COMMANDS[arguments.command](Stack.from_environment(), arguments, Console())
+        return COMMANDS[arguments.command](Stack.from_environment(), arguments, _console())
     except RecsysError as error:
         fault, code = str(error), error.exit_code
     except psycopg2.OperationalError as error:

@@ -1,6 +1,6 @@
 """The recommendations as a user of the database sees them."""
 
-from typing import Any
+from typing import Any, Literal
 
 import psycopg2
 from rich.table import Table
@@ -17,6 +17,7 @@ limit 12
 """
 
 HEADINGS = ("rank", "article", "name", "type", "colour", "price", "score", "reason")
+NUMBERS = ("rank", "price", "score")
 
 
 def read_sample(url: str) -> tuple[str, list[tuple[Any, ...]]]:
@@ -47,9 +48,9 @@ def recommendation_table(customer_id: str, rows: list[tuple[Any, ...]]) -> Table
         pad_edge=False,
     )
     for heading in HEADINGS:
-        table.add_column(
-            heading, justify="right" if heading in ("rank", "price", "score") else "left"
-        )
+        justify: Literal["right", "left"] = "right" if heading in NUMBERS else "left"
+        # One row a line: a long name gives way.
+        table.add_column(heading, justify=justify, no_wrap=True)
     for *words, price, score, reason in rows:
         shown = "" if price is None else f"{price:.4f}"
         table.add_row(*map(str, words), shown, f"{score:.3f}", str(reason))
