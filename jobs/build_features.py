@@ -54,13 +54,12 @@ def _write(job: Job, steps: dict[date, Step]) -> None:
 
     spark = build_session(job.config, job.name)
     read = [spark.read.parquet(job.lake.path(job.partition(dataset))) for dataset in INPUTS]
-    with Cleaned(*read).kept(job.config.spark.shuffle_partitions) as cleaned:
-        for cutoff, step in steps.items():
-            with features_as_of(cleaned, job.config.features, cutoff=cutoff) as frames:
-                for dataset in OUTPUTS:
-                    with step.write(dataset) as draft:
-                        draft.rows, draft.schema = write_parquet(frames[dataset], draft.path)
-            job.logger.info("features as of %s", cutoff)
+    for cutoff, step in steps.items():
+        with features_as_of(Cleaned(*read), job.config.features, cutoff=cutoff) as frames:
+            for dataset in OUTPUTS:
+                with step.write(dataset) as draft:
+                    draft.rows, draft.schema = write_parquet(frames[dataset], draft.path)
+        job.logger.info("features as of %s", cutoff)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

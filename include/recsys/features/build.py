@@ -7,7 +7,6 @@ from datetime import date
 
 from pyspark.sql import DataFrame
 
-from recsys.columns import Columns as C
 from recsys.config import FeaturesConfig
 from recsys.features.articles import describe_articles
 from recsys.features.copurchases import find_copurchases
@@ -25,26 +24,16 @@ class Cleaned:
     customers: DataFrame
     articles: DataFrame
 
-    @contextmanager
-    def kept(self, partitions: int) -> Iterator["Cleaned"]:
-        """Yield the same tables, kept by Spark, for several cutoffs.
-
-        Transactions are kept by customer, so that no aggregate of a customer moves them again.
-        """
-        transactions = self.transactions.repartition(partitions, C.CUSTOMER_KEY)
-        kept = Cleaned(transactions.persist(), self.customers.persist(), self.articles.persist())
-        try:
-            yield kept
-        finally:
-            for frame in (kept.transactions, kept.customers, kept.articles):
-                frame.unpersist()
-
 
 @contextmanager
 def features_as_of(
     cleaned: Cleaned, config: FeaturesConfig, *, cutoff: date
 ) -> Iterator[dict[str, DataFrame]]:
-    """Yield data set name -> frame: the features of `cutoff`, to be written inside the block."""
+    """Yield data set name -> frame: the features of `cutoff`, to be written inside the block.
+
+    What all of them start from is kept by Spark until its end. Transactions are not: they are read
+    twice a cutoff, and to read Parquet again costs no more than a cache.
+    """
     transactions, customers, articles = cleaned.transactions, cleaned.customers, cleaned.articles
     shared = customer_articles(transactions, cutoff=cutoff).persist()
     try:

@@ -29,53 +29,50 @@ def find_copurchases(
     shares no customer with another has no rows.
     """
     baskets = _baskets(transactions, cutoff, copurchase_days, history_length)
-    buyers = baskets.groupBy(C.ARTICLE_KEY).agg(F.count("*").alias("buyers"))
-    left, right = F.col("buyers"), F.col("other_buyers")
+    buyers = (
+        baskets.select(F.explode("articles").alias("article"))
+        .groupBy("article")
+        .agg(F.count("*").alias("buyers"))
+    )
     scored = (
         _shared(baskets)
-        .join(F.broadcast(buyers), on=C.ARTICLE_KEY, how="inner")
-        .join(
-            F.broadcast(
-                buyers.select(F.col(C.ARTICLE_KEY).alias(OTHER), left.alias("other_buyers"))
-            ),
-            on=OTHER,
-            how="inner",
-        )
-        .withColumn(C.SCORE, F.col("shared") / F.sqrt(left * right))
+        .join(F.broadcast(buyers.toDF("first", "buyers")), on="first", how="inner")
+        .join(F.broadcast(buyers.toDF("second", "other_buyers")), on="second", how="inner")
+        .withColumn(C.SCORE, F.col("shared") / F.sqrt(F.col("buyers") * F.col("other_buyers")))
     )
     nearest = Window.partitionBy(C.ARTICLE_KEY).orderBy(F.col(C.SCORE).desc(), F.col(OTHER).asc())
     ranked = _both_ways(scored).withColumn(C.RANK, F.row_number().over(nearest))
     return conform(ranked.where(F.col(C.RANK) <= copurchased_articles), FEATURES_COPURCHASES)
 
 
-def _baskets(transactions: DataFrame, cutoff: date, days: int, articles: int) -> DataFrame:
-    """Return customer_key, article_key: each customer's latest distinct articles of the window."""
-    latest = Window.partitionBy(C.CUSTOMER_KEY).orderBy(
-        F.col("days_since").asc(), F.col(C.ARTICLE_KEY).desc()
-    )
+def _baskets(transactions: DataFrame, cutoff: date, days: int, length: int) -> DataFrame:
+    """Return one row a customer: `articles`, the latest distinct ones of the window, ascending."""
+    minus_key = (-F.col(C.ARTICLE_KEY)).alias("minus_key")
+    latest = F.array_sort(F.collect_list(F.struct("days_since", minus_key)))
+    keys = F.transform(F.slice(latest, 1, length), lambda row: -row["minus_key"])
     return (
         customer_articles(transactions, cutoff=cutoff)
         .where(F.col("days_since") <= days)
-        .withColumn("place", F.row_number().over(latest))
-        .where(F.col("place") <= articles)
-        .select(C.CUSTOMER_KEY, C.ARTICLE_KEY)
+        .groupBy(C.CUSTOMER_KEY)
+        .agg(F.array_sort(keys).alias("articles"))
     )
 
 
 def _shared(baskets: DataFrame) -> DataFrame:
-    """Return each unordered pair once, article_key < other_article_key, and its customers."""
-    other = baskets.withColumnRenamed(C.ARTICLE_KEY, OTHER)
+    """Return each unordered pair of articles once, first < second, and its customers."""
+    behind = F.slice("articles", F.col("place") + 2, F.size("articles"))
     return (
-        baskets.join(other, on=C.CUSTOMER_KEY, how="inner")
-        .where(F.col(C.ARTICLE_KEY) < F.col(OTHER))
-        .groupBy(C.ARTICLE_KEY, OTHER)
+        baskets.select("articles", F.posexplode("articles").alias("place", "first"))
+        .select("first", F.explode(behind).alias("second"))
+        .groupBy("first", "second")
         .agg(F.count("*").alias("shared"))
     )
 
 
 def _both_ways(scored: DataFrame) -> DataFrame:
-    forward = scored.select(C.ARTICLE_KEY, OTHER, C.SCORE)
-    backward = scored.select(
-        F.col(OTHER).alias(C.ARTICLE_KEY), F.col(C.ARTICLE_KEY).alias(OTHER), C.SCORE
-    )
-    return forward.unionByName(backward)
+    directions = [
+        F.struct(F.col(one).alias(C.ARTICLE_KEY), F.col(two).alias(OTHER))
+        for one, two in (("first", "second"), ("second", "first"))
+    ]
+    pair = F.explode(F.array(*directions)).alias("pair")
+    return scored.select(pair, C.SCORE).select("pair.*", C.SCORE)

@@ -32,13 +32,11 @@ def rank_popular_articles(
     number of distinct customers in the popular_days, so it is 0 for the articles filled in.
     """
     counts = _counts(transactions, customers, cutoff, popular_days, on_sale_days)
-    everyone = _best(counts.where(F.col(C.AGE_BAND) == EVERYONE), popular_articles)
-    filled = counts.unionByName(_for_every_segment(everyone))
-    first = filled.groupBy(C.AGE_BAND, C.ARTICLE_KEY).agg(
-        F.min_by(F.struct("tier", "strength", C.SCORE), "tier").alias("best")
-    )
-    unique = first.select(C.AGE_BAND, C.ARTICLE_KEY, "best.*")
-    return conform(_best(unique, popular_articles), FEATURES_POPULARITY)
+    filled = _fill_from_everyone(_best(counts, popular_articles))
+    earliest = F.min_by(F.struct("tier", "strength", C.SCORE), "tier").alias("earliest")
+    unique = filled.groupBy(C.AGE_BAND, C.ARTICLE_KEY).agg(earliest)
+    ranked = _best(unique.select(C.AGE_BAND, C.ARTICLE_KEY, "earliest.*"), popular_articles)
+    return conform(ranked, FEATURES_POPULARITY)
 
 
 def _counts(
@@ -55,14 +53,19 @@ def _counts(
     windows = (popular_days, on_sale_days)
     buyers = [F.count_if(F.col("days_since") <= days) for days in windows] + [F.count("*")]
     recent, on_sale, ever = (F.col(name) for name in ("recent", "on_sale", "ever"))
-    bands = customers.select(
-        C.CUSTOMER_KEY, F.explode(F.array(C.AGE_BAND, F.lit(EVERYONE))).alias(C.AGE_BAND)
-    )
-    return (
+    names = ("recent", "on_sale", "ever")
+    by_band = (
         customer_articles(transactions, cutoff=cutoff)
-        .join(bands, on=C.CUSTOMER_KEY, how="inner")
+        .join(customers.select(C.CUSTOMER_KEY, C.AGE_BAND), on=C.CUSTOMER_KEY, how="inner")
         .groupBy(C.AGE_BAND, C.ARTICLE_KEY)
-        .agg(*[b.alias(n) for b, n in zip(buyers, ("recent", "on_sale", "ever"), strict=True)])
+        .agg(*[number.alias(name) for number, name in zip(buyers, names, strict=True)])
+    )
+    # A customer is in one band, so everyone is the sum of the bands.
+    band_and_all = F.explode(F.array(C.AGE_BAND, F.lit(EVERYONE))).alias(C.AGE_BAND)
+    return (
+        by_band.select(band_and_all, C.ARTICLE_KEY, *names)
+        .groupBy(C.AGE_BAND, C.ARTICLE_KEY)
+        .agg(*[F.sum(name).alias(name) for name in names])
         .select(
             C.AGE_BAND,
             C.ARTICLE_KEY,
@@ -73,15 +76,21 @@ def _counts(
     )
 
 
-def _for_every_segment(everyone: DataFrame) -> DataFrame:
-    bands = F.explode(F.array(*[F.lit(band) for band in AGE_BANDS]))
-    return everyone.select(
-        bands.alias(C.AGE_BAND),
-        C.ARTICLE_KEY,
-        F.lit(LAST_TIER).alias("tier"),
-        (-F.col(C.RANK).cast("long")).alias("strength"),
-        F.lit(0).cast("long").alias(C.SCORE),
-    )
+def _fill_from_everyone(best: DataFrame) -> DataFrame:
+    """Return the rows, and behind each band's own those of EVERYONE, in one pass over them."""
+    own = F.struct(C.AGE_BAND, "tier", "strength", C.SCORE)
+    fillers = [
+        F.struct(
+            F.lit(band).alias(C.AGE_BAND),
+            F.lit(LAST_TIER).alias("tier"),
+            (-F.col(C.RANK)).cast("long").alias("strength"),
+            F.lit(0).cast("long").alias(C.SCORE),
+        )
+        for band in AGE_BANDS
+    ]
+    is_everyone = F.col(C.AGE_BAND) == EVERYONE
+    rows = F.when(is_everyone, F.array(own, *fillers)).otherwise(F.array(own))
+    return best.select(C.ARTICLE_KEY, F.explode(rows).alias("row")).select(C.ARTICLE_KEY, "row.*")
 
 
 def _best(counts: DataFrame, number: int) -> DataFrame:

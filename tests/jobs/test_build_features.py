@@ -1,0 +1,94 @@
+"""The features job on a temporary lake: what it writes, what it skips, what it refuses."""
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from tests.recsys.examples.conftest import fill_cleaned, run_features
+
+from recsys.paths import Partition
+from recsys.storage import Lake
+
+__all__ = ["fill_cleaned", "run_features"]
+
+pytestmark = pytest.mark.spark
+
+RUN_DATE = date(2020, 9, 23)
+DATASETS = ("purchases", "customers", "articles", "popularity", "copurchases")
+
+
+def report(lake: Lake) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(lake.fs.cat_file(f"{lake.root}/report.json"))
+    return content
+
+
+def contents(lake: Lake, cutoff: date) -> dict[str, list[str]]:
+    tables = {name: lake.read(Partition(f"features.{name}", str(cutoff))) for name in DATASETS}
+    return {name: sorted(map(str, table.to_pylist())) for name, table in tables.items()}
+
+
+def test_the_features_of_the_run_date_see_only_what_was_before_it(
+    spark: SparkSession,
+    lake: Lake,
+    fill_cleaned: Callable[..., None],
+    run_features: Callable[..., int],
+) -> None:
+    fill_cleaned()
+    assert run_features() == 0
+    found = contents(lake, RUN_DATE)
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "purchases": 45, "customers": 5, "articles": 9, "popularity": 81, "copurchases": 72,
+    }  # fmt: skip
+    assert report(lake)["status"] == "written"
+
+    assert run_features() == 0
+    assert report(lake)["status"] == "unchanged"
+
+    later = [(RUN_DATE + timedelta(days=n), 2 + n % 5, 2) for n in range(20)]
+    fill_cleaned(later, fingerprint="second")
+    assert run_features() == 0
+    assert report(lake)["status"] == "written"
+    assert contents(lake, RUN_DATE) == found
+
+
+def test_training_splits_and_builds_features_as_of_each_snapshot(
+    spark: SparkSession,
+    lake: Lake,
+    fill_cleaned: Callable[..., None],
+    run_features: Callable[..., int],
+) -> None:
+    fill_cleaned()
+    assert run_features("--training") == 0
+    split = lake.read(Partition("examples.split", str(RUN_DATE))).to_pylist()
+    # Forty days of five pieces: cut after 28 and 34, days 0 to 39 from August 14.
+    start = date(2020, 8, 14)
+    assert [(row["part"], (row["cutoff"] - start).days) for row in split] == [
+        ("train", 14), ("train", 21), ("validation", 28), ("test", 34),
+    ]  # fmt: skip
+    for row in split:
+        assert len(contents(lake, row["cutoff"])["customers"]) == 5
+    assert lake.manifest(Partition("features.customers", str(RUN_DATE))) is None
+
+    # A lost snapshot is made again, alone.
+    lake.fs.rm(f"{lake.root}/features/articles/{split[0]['cutoff']}", recursive=True)
+    assert run_features("--training") == 0
+    assert {output["key"] for output in report(lake)["outputs"]} == {str(split[0]["cutoff"])}
+
+
+def test_without_cleaned_data_the_job_says_what_to_run(
+    lake: Lake, run_features: Callable[..., int]
+) -> None:
+    assert run_features() == 2
+    assert "run clean_transactions first" in report(lake)["error"]
+
+
+def test_too_few_weeks_for_the_split_are_bad_data(
+    lake: Lake, fill_cleaned: Callable[..., None], run_features: Callable[..., int]
+) -> None:
+    fill_cleaned()
+    weeks = ("examples.split.method=last_weeks", "examples.split.test_weeks=9")
+    assert run_features("--training", "--set", weeks[0], "--set", weeks[1]) == 2
+    assert "give more transactions or fewer weeks" in report(lake)["error"]
