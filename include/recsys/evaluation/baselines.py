@@ -11,7 +11,7 @@ from recsys.schemas import EVERYONE
 def baseline_lists(
     sources: Sources, customer_keys: Keys, bands: Segments, excluded: Ragged, *, k: int
 ) -> dict[str, Keys]:
-    """Return each baseline's lists of customers [n], int32 [n, k], all of articles on sale.
+    """Return each baseline's lists of customers [n], int32 [n, k], on sale while any are.
 
     popular_7d: last week's best sellers, the same for everyone.
     popular_by_age: those of the customer's age band, then everyone's.
@@ -42,7 +42,7 @@ def baseline_lists(
 
 
 def _by_age(sources: Sources) -> Keys:
-    """Return each segment's best sellers, then everyone's, then all else on sale."""
+    """Return each segment's best sellers, then everyone's, then all else."""
     everyone = sources.popular[SEGMENTS.index(EVERYONE)]
     own = [sources.best_sellers.take([row]).keys for row in range(len(SEGMENTS))]
     return np.stack([chain(keys, everyone) for keys in own])

@@ -54,7 +54,7 @@ def fill(
         k: how many candidates every customer must have.
 
     Raises:
-        DataError: there are fewer than `k` articles on sale that a customer may get.
+        DataError: there are fewer than `k` articles that a customer may get.
     """
     short = np.flatnonzero(np.diff(candidates.offsets) < k)
     if not len(short):
@@ -107,6 +107,6 @@ def complete(lists: Ragged, popular: Keys, segments: Segments, excluded: Ragged,
 def _too_few(keys: NDArray[np.int32], k: int) -> str:
     most = int((keys != PADDING_KEY).sum(axis=1).min())
     return (
-        f"{len(keys)} customers cannot get {k} articles: only {most} articles on sale are left to"
+        f"{len(keys)} customers cannot get {k} articles: only {most} articles are left to"
         " one of them; lower recommendations.k, or let recommendations.policy allow more"
     )

@@ -41,12 +41,12 @@ def rank(
         model: scores the pairs.
         snapshot: of the same cutoff as everything else.
         candidates: of any customers; those with too few are filled up from `popular`.
-        popular: [segments, on sale], see `Sources.popular`.
+        popular: [segments, articles - 2], see `Sources.popular`.
         excluded: what the purchase policy leaves out; row = customer key.
         k: the length of a list.
 
     Raises:
-        DataError: there are fewer than `k` articles on sale that a customer may get.
+        DataError: there are fewer than `k` articles that a customer may get.
     """
     tables = [RECOMMENDATIONS.empty_table()]
     for block in candidates.blocks(BLOCK_CUSTOMERS):

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsys.columns import PADDING_KEY
+from recsys.columns import FIRST_KEY, PADDING_KEY
 from recsys.columns import Columns as C
 from recsys.config import CandidatesConfig
 from recsys.inference.candidates import Candidates
@@ -46,7 +46,8 @@ class Sources:
     article_vectors: float32 [articles, dim], of the article tower.
     is_on_sale: bool [articles].
     best_sellers: row = index into SEGMENTS; articles on sale, best first.
-    popular: int32 [SEGMENTS, on sale]: every article on sale, in the order to offer them in.
+    popular: int32 [SEGMENTS, articles - 2]: every article, in the order to offer them in; those on
+        sale come first.
     copurchased: float32 [articles, articles], cosine; only columns on sale.
     same_product: float32 [articles, articles], 1 / rank among the product's best selling variants.
     """
@@ -140,7 +141,7 @@ def _find(
     again = bought.where(on_sale[bought.keys]).first(config.past_purchases)
     offers = {
         "towers": Ragged.of_matrix(nearest),
-        "popular": _popular_new(sources.popular, bands, bought, config.popular),
+        "popular": _popular_new(sources, bands, bought, config.popular),
         "copurchased": related(sources.copurchased, history, bought, limit=config.copurchased),
         "same_product": related(sources.same_product, history, bought, limit=config.same_product),
         "past_purchase": again,
@@ -165,11 +166,12 @@ def related(closeness: csr_array, history: Ragged, bought: Ragged, *, limit: int
     return found.without(bought).best(limit)
 
 
-def _popular_new(popular: Keys, bands: NDArray[np.int8], bought: Ragged, limit: int) -> Ragged:
-    """Return each customer's first `limit` popular articles that he has not bought."""
+def _popular_new(sources: Sources, bands: NDArray[np.int8], bought: Ragged, limit: int) -> Ragged:
+    """Return each customer's first `limit` popular articles on sale that he has not bought."""
     longest = int(bought.lengths.max(initial=0))
-    offered = popular[:, : limit + min(longest, limit)][bands]
-    return Ragged.of_matrix(np.where(bought.marks(offered), PADDING_KEY, offered)).first(limit)
+    offered = sources.popular[:, : limit + min(longest, limit)][bands]
+    unfit = bought.marks(offered) | ~sources.is_on_sale[offered]
+    return Ragged.of_matrix(np.where(unfit, PADDING_KEY, offered)).first(limit)
 
 
 def _purchases(table: pa.Table, *, customers: int) -> Ragged:
@@ -191,15 +193,18 @@ def best_sellers_of(table: pa.Table, is_on_sale: NDArray[np.bool_]) -> Ragged:
 
 
 def popular_orders(best_sellers: Ragged, snapshot: Snapshot) -> Keys:
-    """Return every article on sale for each segment: its best sellers and everyone's in turn, since
-    a week of a small segment is mostly chance, then the rest by last week's sales."""
+    """Return every article in each segment's order: its best sellers and everyone's in turn, since
+    a week of a small segment is mostly chance, then the rest by last week's sales. What is off sale
+    comes last, the latest keys first: only a customer who bought all else is ever offered it."""
     on_sale = np.flatnonzero(snapshot.is_on_sale).astype(np.int32)
     by_sales = on_sale[np.argsort(-snapshot.sales_7d[on_sale], kind="stable")]
+    off_sale = np.flatnonzero(~snapshot.is_on_sale).astype(np.int32)
+    off_sale = off_sale[off_sale >= FIRST_KEY][::-1]
     everyone = best_sellers.take([SEGMENTS.index(EVERYONE)]).keys
     orders = []
     for segment in range(len(SEGMENTS)):
         own = best_sellers.take([segment]).keys
-        orders.append(chain(alternate(own, everyone), by_sales))
+        orders.append(chain(alternate(own, everyone), by_sales, off_sale))
     return np.stack(orders)
 
 

@@ -79,5 +79,5 @@ def test_the_search_goes_as_far_as_it_must() -> None:
 def test_a_catalogue_with_too_few_articles_is_an_error_that_says_so() -> None:
     excluded = Ragged.of([[5, 4, 6], []])
 
-    with pytest.raises(DataError, match="1 customers cannot get 4 articles: only 3 articles on"):
+    with pytest.raises(DataError, match="1 customers cannot get 4 articles: only 3 articles are"):
         complete(Ragged.of([[], []]), POPULAR, np.zeros(2, int), excluded, k=4)

@@ -75,6 +75,20 @@ def test_new_articles_only_beside_past_purchases(
     assert found["past_purchase"] == [4]
 
 
+def test_what_is_off_sale_is_never_a_popular_candidate(
+    sources: Sources, fixed_model: Any, toy_snapshot: Snapshot
+) -> None:
+    assert 8 in sources.popular
+    assert offered(sources, fixed_model, toy_snapshot, 5, popular=9)["popular"] == [
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+    ]
+
+
 def test_candidates_carry_the_towers_product(
     sources: Sources, fixed_model: Any, toy_snapshot: Snapshot
 ) -> None:
@@ -85,12 +99,12 @@ def test_candidates_carry_the_towers_product(
     assert found.customer_keys.tolist() == [2, 5]
 
 
-def test_popular_orders_hold_every_article_on_sale_once(sources: Sources) -> None:
+def test_popular_orders_hold_every_article_once_and_what_is_off_sale_last(sources: Sources) -> None:
     orders = dict(zip(SEGMENTS, sources.popular.tolist(), strict=True))
 
     # Its own best sellers and everyone's in turn, then by last week's sales (3 sold 2, 2 sold 1).
-    assert orders["20-24"] == [7, 5, 4, 6, 3, 2]
-    assert orders["all"] == orders["60+"] == [5, 4, 6, 3, 2, 7]
+    assert orders["20-24"] == [7, 5, 4, 6, 3, 2, 8]
+    assert orders["all"] == orders["60+"] == [5, 4, 6, 3, 2, 7, 8]
 
 
 def test_affinity_weighs_pieces_and_recency(sources: Sources) -> None:
