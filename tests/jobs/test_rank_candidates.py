@@ -73,7 +73,7 @@ def test_more_than_the_catalogue_has_is_bad_data_and_nothing_is_visible(
 ) -> None:
     assert run(config, "--set=recommendations.k=6") == 2
 
-    assert "2 customers cannot get 6 articles: only 5 articles are left" in capsys.readouterr().err
+    assert "1 customers cannot get 6 articles: only 5 articles are left" in capsys.readouterr().err
     assert toy_lake.manifest(LISTS) is None
 
 
