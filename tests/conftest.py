@@ -1,5 +1,6 @@
 """Fixtures shared by every test: one Spark session, a configuration, an empty lake."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -12,6 +13,16 @@ from recsys.config import Config, load_config
 from recsys.schemas import RAW_ARTICLES
 from recsys.storage import Lake
 from stack.postgres import Postgres
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    """Undo what a job did to the root logger: its handler writes to a stream that a test closed."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

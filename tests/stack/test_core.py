@@ -46,11 +46,16 @@ def test_comes_up_heals_and_goes_down_without_a_trace(stack: Stack) -> None:
     assert after["scheduler"] not in (None, before["scheduler"])
     assert after["api-server"] == before["api-server"]
 
-    ours = [process.pid for process in stack.airflow.processes.all()]
+    ours = stack.airflow.processes.all()
     stack.down()
     assert stack.status().is_down
-    assert [pid for pid in ours if psutil.pid_exists(pid)] == []
+    assert [process for process in ours if _runs(process)] == []
     assert stack.postgres.pid is None
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether a process lives; one that its parent has yet to reap does not."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def _airflow_wants_the_generated_password(stack: Stack) -> None:

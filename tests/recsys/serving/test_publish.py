@@ -1,5 +1,6 @@
 """Publishing on a real server: exact rows, the switch, what is refused and what is cleaned up."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -9,7 +10,7 @@ import time
 import psycopg2
 import pytest
 
-from recsys.config import PublishConfig
+from recsys.config import REPOSITORY, PublishConfig
 from recsys.errors import DataError
 from recsys.paths import Partition
 from recsys.serving import publish as publishing
@@ -321,7 +322,10 @@ def test_a_killed_publisher_leaves_the_old_run_and_the_next_one_cleans_up(
             runs.finish = die  # after the tables were committed
         publish({database!r}, Snapshot(Lake({lake.root!r}), "2020-09-23"), {run!r}, PublishConfig())
     """)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "include")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, check=False
+    )
     assert done.returncode == -9, done.stderr
     assert query(LISTS_SQL) == FIRST
     assert query(STATES_SQL) == [(1, "active"), (2, "loading")]
