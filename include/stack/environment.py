@@ -14,13 +14,6 @@ from stack.ports import HOST
 
 ADMIN = "admin"
 
-#: Name, slots, what it is for.
-POOLS = (
-    ("gpu", 1, "TensorFlow: one process has the accelerator, or the cores, to itself"),
-    ("spark", 1, "Spark: one application a time on this machine"),
-    ("publish", 1, "Writes to the serving database, one after another"),
-)
-
 
 def build_environment(
     state: Path,

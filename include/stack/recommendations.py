@@ -7,6 +7,16 @@ from rich.table import Table
 
 from stack.api import StackError
 
+#: Of the first customers by id, the one whose list has the most to say: a new customer's has little.
+SAMPLE = """
+select c.customer_id
+from (select customer_id from recs.customers order by customer_id limit 100) c
+left join recs.recommendations r using (customer_id)
+group by c.customer_id
+order by count(distinct r.reason) desc, c.customer_id
+limit 1
+"""
+
 TOP = """
 select r.rank, r.article_id, a.prod_name, a.product_type_name, a.colour_group_name,
        a.mean_price, r.score, r.reason
@@ -21,7 +31,7 @@ NUMBERS = ("rank", "price", "score")
 
 
 def read_sample(url: str) -> tuple[str, list[tuple[Any, ...]]]:
-    """Return the first customer and the best 12 rows of `TOP` for them.
+    """Return the customer of `SAMPLE` and their best 12 rows of `TOP`.
 
     Raises:
         StackError: no run is active.
@@ -29,7 +39,7 @@ def read_sample(url: str) -> tuple[str, list[tuple[Any, ...]]]:
     connection = psycopg2.connect(url)
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("select customer_id from recs.customers order by customer_id limit 1")
+            cursor.execute(SAMPLE)
             found = cursor.fetchone()
             if found is None:
                 raise StackError("the database holds no active run: `make run` publishes one")

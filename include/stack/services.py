@@ -1,5 +1,6 @@
 """Airflow's four services: prepared, started, watched, and asked to run a DAG."""
 
+import json
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from recsys.config import REPOSITORY
 from stack import ports
 from stack.api import ENDED, AirflowApi, StackError, TaskState
 from stack.credentials import Credentials, write_private
-from stack.environment import ADMIN, POOLS, build_environment, passwords_file
+from stack.environment import ADMIN, build_environment, passwords_file
 from stack.processes import Processes
 
 #: In the order they are started.
@@ -21,6 +22,9 @@ SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 
 #: What the health page calls them.
 HEALTH = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+
+#: Name -> slots and description, as Airflow's own `pools import` reads them.
+POOLS = REPOSITORY / "conf" / "pools.json"
 
 #: So many questions in a row may stay without an answer while a run is followed.
 MAX_MISSES = 5
@@ -95,8 +99,8 @@ class Airflow:
             log = self.logs / f"{service}.log"
             self.processes.start(service, _command(service), env=env, log=log, cwd=REPOSITORY)
         self._await_health(say, timeout_s)
-        for pool in POOLS:
-            self.api.ensure_pool(*pool)
+        for name, pool in json.loads(POOLS.read_text()).items():
+            self.api.ensure_pool(name, pool["slots"], pool["description"])
 
     def require_running(self) -> None:
         """Raise StackError, with where to look, if a service stopped by itself."""

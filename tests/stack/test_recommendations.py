@@ -19,11 +19,12 @@ create table recs.recommendations (customer_id text, rank int, article_id text, 
 """
 
 ROWS = """
-insert into recs.customers values ('b'), ('a');
+insert into recs.customers values ('c'), ('b'), ('a'), ('0');
 insert into recs.articles values ('0108775015', 'Strap top', 'Vest top', 'Black', 0.0254),
     ('0108775044', 'Strap top', 'Vest top', 'White', null);
 insert into recs.recommendations values ('a', 2, '0108775044', 0.5, 'popular'),
-    ('a', 1, '0108775015', 0.75, 'towers'), ('b', 1, '0108775044', 0.9, 'popular');
+    ('a', 1, '0108775015', 0.75, 'towers'), ('b', 1, '0108775044', 0.9, 'popular'),
+    ('c', 1, '0108775044', 0.9, 'popular'), ('c', 2, '0108775015', 0.9, 'towers');
 """
 
 
@@ -41,7 +42,7 @@ def execute(url: str, statements: str) -> None:
 
 
 @pytest.mark.postgres
-def test_reads_the_first_customer_by_rank(url: str) -> None:
+def test_reads_a_customer_whose_list_has_most_to_say_by_rank(url: str) -> None:
     execute(url, ROWS)
     assert read_sample(url) == (
         "a",
