@@ -7,7 +7,7 @@ from rich.table import Table
 
 from stack.api import StackError
 
-#: Of the first customers by id, the one whose list has the most to say: a new customer's has little.
+#: Of the first customers by id, the one whose list says most: a new customer's says little.
 SAMPLE = """
 select c.customer_id
 from (select customer_id from recs.customers order by customer_id limit 100) c
