@@ -26,8 +26,11 @@ order by r.rank
 limit 12
 """
 
-HEADINGS = ("rank", "article", "name", "type", "colour", "price", "score", "reason")
-NUMBERS = ("rank", "price", "score")
+#: Headings, and the width below which a column is never shortened: what one copies is kept whole.
+COLUMNS = {
+    "rank": 4, "article": 10, "name": None, "type": None, "colour": None, "price": 6, "score": 5,
+    "reason": None,
+}  # fmt: skip
 
 
 def read_sample(url: str) -> tuple[str, list[tuple[Any, ...]]]:
@@ -57,10 +60,11 @@ def recommendation_table(customer_id: str, rows: list[tuple[Any, ...]]) -> Table
         box=None,
         pad_edge=False,
     )
-    for heading in HEADINGS:
-        justify: Literal["right", "left"] = "right" if heading in NUMBERS else "left"
-        # One row a line: a long name gives way.
-        table.add_column(heading, justify=justify, no_wrap=True)
+    for heading, width in COLUMNS.items():
+        is_number = heading in ("rank", "price", "score")
+        table.add_column(
+            heading, min_width=width, justify="right" if is_number else "left", no_wrap=True
+        )
     for *words, price, score, reason in rows:
         shown = "" if price is None else f"{price:.4f}"
         table.add_row(*map(str, words), shown, f"{score:.3f}", str(reason))

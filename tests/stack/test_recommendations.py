@@ -78,3 +78,13 @@ def test_shows_them_as_a_table() -> None:
     assert lines[2].split() == ["1", "0108775015", "Strap", "top", "Vest", "top", "Black", "0.0254",
                                 "0.750", "towers"]  # fmt: skip
     assert lines[3].split()[-3:] == ["White", "0.500", "popular"]
+
+
+def test_a_narrow_terminal_shortens_words_and_no_article() -> None:
+    output = io.StringIO()
+    rows = [(12, "0108775015", "Strap top " * 9, "Vest top", "Black", 0.0254, 0.75, "towers " * 9)]
+    Console(file=output, width=60).print(recommendation_table("0123456789abcdef0123", rows))
+    line = output.getvalue().splitlines()[2].split()
+    assert line[:2] == ["12", "0108775015"]
+    assert "0.0254" in line
+    assert "0.750" in line
