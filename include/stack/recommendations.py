@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import psycopg2
 from rich.table import Table
+from rich.text import Text
 
 from stack.api import StackError
 
@@ -26,11 +27,9 @@ order by r.rank
 limit 12
 """
 
-#: Headings, and the width below which a column is never shortened: what one copies is kept whole.
-COLUMNS = {
-    "rank": 4, "article": 10, "name": None, "type": None, "colour": None, "price": 6, "score": 5,
-    "reason": None,
-}  # fmt: skip
+HEADINGS = ("rank", "article", "name", "type", "colour", "price", "score", "reason")
+NUMBERS = ("rank", "price", "score")
+WORDS = ("name", "type", "colour", "reason")
 
 
 def read_sample(url: str) -> tuple[str, list[tuple[Any, ...]]]:
@@ -60,12 +59,17 @@ def recommendation_table(customer_id: str, rows: list[tuple[Any, ...]]) -> Table
         box=None,
         pad_edge=False,
     )
-    for heading, width in COLUMNS.items():
-        is_number = heading in ("rank", "price", "score")
-        table.add_column(
-            heading, min_width=width, justify="right" if is_number else "left", no_wrap=True
-        )
-    for *words, price, score, reason in rows:
+    for heading in HEADINGS:
+        justify: Literal["right", "left"] = "right" if heading in NUMBERS else "left"
+        # Rich takes width only from columns that may wrap; what one copies stays whole.
+        table.add_column(heading, justify=justify, no_wrap=heading not in WORDS)
+    for rank, article, *words, price, score, reason in rows:
         shown = "" if price is None else f"{price:.4f}"
-        table.add_row(*map(str, words), shown, f"{score:.3f}", str(reason))
+        name, kind, colour, why = (_one_line(str(word)) for word in (*words, reason))
+        table.add_row(str(rank), article, name, kind, colour, shown, f"{score:.3f}", why)
     return table
+
+
+def _one_line(words: str) -> Text:
+    """Return words that give way at their end rather than take a second line."""
+    return Text(words, no_wrap=True, overflow="ellipsis")

@@ -83,7 +83,8 @@ def test_shows_them_as_a_table() -> None:
 def test_a_narrow_terminal_shortens_words_and_no_article() -> None:
     output = io.StringIO()
     rows = [(12, "0108775015", "Strap top " * 9, "Vest top", "Black", 0.0254, 0.75, "towers " * 9)]
-    Console(file=output, width=60).print(recommendation_table("0123456789abcdef0123", rows))
+    Console(file=output, width=80).print(recommendation_table("0123456789abcdef0123", rows))
+    assert len(output.getvalue().splitlines()) == 3
     line = output.getvalue().splitlines()[2].split()
     assert line[:2] == ["12", "0108775015"]
     assert "0.0254" in line
