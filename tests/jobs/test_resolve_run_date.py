@@ -14,6 +14,14 @@ def test_the_day_after_the_last_transaction_is_the_last_line(
     assert capsys.readouterr().out.splitlines()[-1] == "2020-09-23"
 
 
+def test_without_a_flag_the_folder_is_the_configured_one(
+    raw_folder: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSYS_DATA", str(raw_folder.path))
+    assert main([]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2020-09-23"
+
+
 def test_a_folder_that_is_not_there_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
