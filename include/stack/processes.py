@@ -2,7 +2,8 @@
 
 Every process of a stack carries the stack's id in its environment, and its children inherit it. So
 `stop` also finds the Java or Python of a task whose parents have crashed, and a process id that a
-reboot gave to somebody else is never mistaken for ours.
+reboot gave to somebody else is never mistaken for ours. A service is known by the moment it started
+as well: a program that gives itself a title (as Airflow's do) may hide its environment for a moment.
 """
 
 import contextlib
@@ -17,6 +18,9 @@ import psutil
 
 MARK = "RECSYS_STACK"
 SERVICE = "RECSYS_SERVICE"
+
+#: The moment a process started is told by the machine's clock, which may be set while it runs.
+CLOCK_DRIFT_S = 5.0
 
 
 class Processes:
@@ -45,15 +49,17 @@ class Processes:
                 command, env=marked, cwd=cwd, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
-        (self.folder / f"{service}.pid").write_text(f"{child.pid}\n")
+        born = psutil.Process(child.pid).create_time()
+        (self.folder / f"{service}.pid").write_text(f"{child.pid} {born}\n")
 
     def pid(self, service: str) -> int | None:
         """Return the service's process id, or None where it does not run."""
         try:
-            pid = int((self.folder / f"{service}.pid").read_text())
-            process = psutil.Process(pid)
+            pid, born = (self.folder / f"{service}.pid").read_text().split()
+            process = psutil.Process(int(pid))
             alive = process.status() != psutil.STATUS_ZOMBIE
-            return pid if alive and self._is_ours(process) else None
+            same = abs(process.create_time() - float(born)) < CLOCK_DRIFT_S
+            return process.pid if alive and (same or self._is_marked(process)) else None
         except (OSError, ValueError, psutil.Error):
             return None
 
@@ -76,22 +82,25 @@ class Processes:
         return len(found)
 
     def all(self) -> list[psutil.Process]:
-        """Return every living process that carries this stack's mark."""
+        """Return every living process that carries this stack's mark, and every service."""
+        services = {self.pid(file.stem) for file in self.folder.glob("*.pid")}
         own = os.getpid()
-        return [p for p in psutil.process_iter() if p.pid != own and self._is_living(p)]
+        return [
+            p
+            for p in psutil.process_iter()
+            if p.pid != own and (p.pid in services or self._is_marked(p))
+        ]
 
     def memory_mb(self) -> float:
         """Return the memory that the stack's processes hold, shared pages counted once each."""
         return sum(_memory_bytes(p) for p in self.all()) / 1e6
 
-    def _is_living(self, process: psutil.Process) -> bool:
+    def _is_marked(self, process: psutil.Process) -> bool:
         try:
-            return process.status() != psutil.STATUS_ZOMBIE and self._is_ours(process)
+            is_living = process.status() != psutil.STATUS_ZOMBIE
+            return is_living and bool(process.environ().get(MARK) == self.stack_id)
         except psutil.Error:
             return False
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        return bool(process.environ().get(MARK) == self.stack_id)
 
 
 def _memory_bytes(process: psutil.Process) -> int:

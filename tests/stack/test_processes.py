@@ -59,6 +59,16 @@ def test_starting_twice_leaves_one(processes: Processes, tmp_path: Path) -> None
     assert [p.pid for p in processes.all()] == [pid]
 
 
+def test_a_service_is_known_though_its_environment_cannot_be_read(
+    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = start(processes, "sleeper", SLEEP, tmp_path)
+    monkeypatch.setattr(psutil.Process, "environ", lambda process: {})
+    assert processes.pid("sleeper") == pid
+    assert processes.stop() == 1
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+
+
 def test_a_service_that_ended_does_not_run(processes: Processes, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "print('done')"]
     log = tmp_path / "short.log"
@@ -86,7 +96,8 @@ def test_never_mistakes_another_program_for_ours(processes: Processes) -> None:
     stranger = subprocess.Popen(SLEEP)
     try:
         processes.folder.mkdir(parents=True)
-        (processes.folder / "scheduler.pid").write_text(f"{stranger.pid}\n")
+        earlier = psutil.Process(stranger.pid).create_time() - 60
+        (processes.folder / "scheduler.pid").write_text(f"{stranger.pid} {earlier}\n")
         assert processes.pid("scheduler") is None
         assert processes.stop() == 0
         assert stranger.poll() is None
