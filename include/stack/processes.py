@@ -2,8 +2,8 @@
 
 Every process of a stack carries the stack's id in its environment, and its children inherit it. So
 `stop` also finds the Java or Python of a task whose parents have crashed, and a process id that a
-reboot gave to somebody else is never mistaken for ours. A service is known by the moment it started
-as well: a program that gives itself a title (as Airflow's do) may hide its environment for a moment.
+reboot gave to somebody else is never mistaken for ours. A service is known by when it started as
+well: a program that gives itself a title (as Airflow's do) may hide its environment for a moment.
 """
 
 import contextlib
