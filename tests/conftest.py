@@ -14,6 +14,9 @@ from recsys.schemas import RAW_ARTICLES
 from recsys.storage import Lake
 from stack.postgres import Postgres
 
+# Py4J says goodbye when the interpreter ends, after pytest has closed its streams.
+logging.getLogger("py4j").setLevel(logging.WARNING)
+
 
 @pytest.fixture(autouse=True)
 def root_logger() -> Iterator[None]:
