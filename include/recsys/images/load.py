@@ -69,7 +69,8 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except Exception:
-        # Damaged EXIF data say nothing about the pixels, which are whole.
+        # Pillow raises many kinds here; whichever it is, the EXIF data are damaged, and the pixels,
+        # which `load` has just read, are whole.
         return image
 
 
