@@ -41,3 +41,17 @@ def test_two_data_folders_have_two_lakes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["base", "demo", "simulated", "test"])
 def test_each_shipped_environment_loads(name: str) -> None:
     assert load_config(name).env == name
+
+
+def test_limits_of_one_column_leave_the_others_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(
+        "checks: {null_share: {cleaned.customers.age: {warning: {high: 0.1}}}}\n"
+    )
+    null_share = load_config("base", folder=tmp_path).checks.null_share
+    assert null_share["cleaned.customers.age"].warning.high == 0.1
+    assert null_share["cleaned.transactions.price"].breach.high == 0
+
+
+def test_a_band_without_a_value_in_it_is_refused() -> None:
+    with pytest.raises(ConfigError, match="low must be at most high. Got 3.0 and 2.0"):
+        load_config("base", ["checks.age_days.breach.low=3", "checks.age_days.breach.high=2"])
