@@ -43,15 +43,25 @@ def test_each_shipped_environment_loads(name: str) -> None:
     assert load_config(name).env == name
 
 
-def test_limits_of_one_column_leave_the_others_as_they_are(tmp_path: Path) -> None:
+def test_limits_that_a_file_does_not_name_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(
-        "checks: {null_share: {cleaned.customers.age: {warning: {high: 0.1}}}}\n"
+        "checks: {null_share: {cleaned.customers.age: {warning: {high: 0.1}}},"
+        " values: {cleaned.customers.age: {values: {low: 12}}}}\n"
     )
-    null_share = load_config("base", folder=tmp_path).checks.null_share
-    assert null_share["cleaned.customers.age"].warning.high == 0.1
-    assert null_share["cleaned.transactions.price"].breach.high == 0
+    checks = load_config("base", ["checks.daily_rows.share.breach.low=0.2"], folder=tmp_path).checks
+    assert checks.null_share["cleaned.customers.age"].warning.high == 0.1
+    assert checks.null_share["cleaned.transactions.price"].breach.high == 0
+    age = checks.values["cleaned.customers.age"]
+    assert (age.values.low, age.values.high, age.outside_share.warning.high) == (12, 99, 0.01)
+    share = checks.daily_rows.share
+    assert (share.breach.low, share.breach.high, share.warning.low) == (0.2, 10, 0.5)
+
+
+def test_an_unknown_limit_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"checks\.age_days\.breech"):
+        load_config("base", ["checks.age_days.breech.high=3"])
 
 
 def test_a_band_without_a_value_in_it_is_refused() -> None:
-    with pytest.raises(ConfigError, match="low must be at most high. Got 3.0 and 2.0"):
+    with pytest.raises(ConfigError, match=r"low must be at most high\. Got 3\.0 and 2\.0"):
         load_config("base", ["checks.age_days.breach.low=3", "checks.age_days.breach.high=2"])

@@ -15,20 +15,31 @@ from recsys.config.blocks import (
     SparkConfig,
     SplitConfig,
 )
-from recsys.config.checks import ChecksConfig
+from recsys.config.checks import (
+    Band,
+    ChecksConfig,
+    DailyRowsConfig,
+    DriftConfig,
+    Limits,
+    ValuesConfig,
+)
 from recsys.config.load import REPOSITORY, load_config
 from recsys.config.settings import Config
 
 __all__ = [
     "REPOSITORY",
+    "Band",
     "CandidatesConfig",
     "ChecksConfig",
     "CleaningConfig",
     "Config",
+    "DailyRowsConfig",
+    "DriftConfig",
     "EvaluationConfig",
     "ExamplesConfig",
     "FeaturesConfig",
     "ImagesConfig",
+    "Limits",
     "ModelConfig",
     "Policy",
     "PromotionConfig",
@@ -36,5 +47,6 @@ __all__ = [
     "RecommendationsConfig",
     "SparkConfig",
     "SplitConfig",
+    "ValuesConfig",
     "load_config",
 ]

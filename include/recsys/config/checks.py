@@ -3,9 +3,10 @@
 A bound that is None is never passed, so a check whose `breach` has no bound never stops a run.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, model_validator
 
 from recsys.config.blocks import Frozen, PositiveInt
 
@@ -21,6 +22,12 @@ class Band(Frozen):
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"low must be at most high. Got {self.low} and {self.high}")
         return self
+
+    def __str__(self) -> str:
+        """Return the bounds as words."""
+        if self.low is None:
+            return "anything" if self.high is None else f"at most {self.high:g}"
+        return f"at least {self.low:g}" if self.high is None else f"{self.low:g} to {self.high:g}"
 
     def holds(self, value: float) -> bool:
         """Return whether the value is within the bounds."""
@@ -40,6 +47,30 @@ class Limits(Frozen):
         return cls(warning=Band(high=warning), breach=Band(high=breach))
 
 
+class Overlaid(Frozen):
+    """A block that keeps its defaults, at any depth, where a file or a flag says nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_over_defaults(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        defaults = {name: _plain(field.default) for name, field in cls.model_fields.items()}
+        return _overlay(defaults, given)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _overlay(base: Any, given: Any) -> Any:
+    if not isinstance(base, Mapping) or not isinstance(given, Mapping):
+        return given
+    return {**base, **{name: _overlay(base.get(name), value) for name, value in given.items()}}
+
+
 class ValuesConfig(Frozen):
     """The values that are right in a column, and the share of its values that may be outside."""
 
@@ -47,7 +78,7 @@ class ValuesConfig(Frozen):
     outside_share: Limits = Limits.at_most(breach=0)
 
 
-class DailyRowsConfig(Frozen):
+class DailyRowsConfig(Overlaid):
     """Rows and pieces of each of the latest days, as a share of the median of the days before."""
 
     latest_days: PositiveInt = 3
@@ -58,7 +89,7 @@ class DailyRowsConfig(Frozen):
     share: Limits = Limits(warning=Band(low=0.5, high=2.0), breach=Band(low=0.1, high=10.0))
 
 
-class DriftConfig(Frozen):
+class DriftConfig(Overlaid):
     """How far a feature may have moved since the night before, as a PSI (population stability)."""
 
     bins: PositiveInt = 10
@@ -101,7 +132,7 @@ VALUES: dict[str, ValuesConfig] = {
 }
 
 
-class ChecksConfig(Frozen):
+class ChecksConfig(Overlaid):
     """What is checked of the cleaned tables and of the features, before others build on them."""
 
     daily_rows: DailyRowsConfig = DailyRowsConfig()
@@ -110,6 +141,8 @@ class ChecksConfig(Frozen):
     #: Days from the last purchase to the run date; yesterday is 1. Beyond a week the best sellers
     #: of the last `features.popular_days`, which fill short lists, are none.
     age_days: Limits = Limits.at_most(warning=2, breach=7)
+    #: Rows of a raw file that are neither in the table nor rejected; below 0: out of nowhere.
+    lost_rows: Limits = Limits(breach=Band(low=0, high=0))
     #: Of a raw file's rows; `cleaning.max_rejected_share` stops before.
     rejected_share: Limits = Limits.at_most(warning=0.01)
     #: Of rows whose key is in no row of the table that it points to; of keys that occur twice; of
@@ -127,10 +160,3 @@ class ChecksConfig(Frozen):
     #: `layer.table.column` -> the values that are right.
     values: dict[str, ValuesConfig] = VALUES
     drift: DriftConfig = DriftConfig()
-
-    @field_validator("null_share", "values", mode="before")
-    @classmethod
-    def _add_to_defaults(cls, given: Any, info: ValidationInfo) -> Any:
-        """Keep what is said of other columns when a file says something of one."""
-        defaults = {"null_share": NULL_SHARE, "values": VALUES}[str(info.field_name)]
-        return {**defaults, **given} if isinstance(given, dict) else given
