@@ -1,0 +1,1 @@
+"""Raw files and images brought from a bucket into a folder: whole, checked, and once."""
