@@ -42,5 +42,5 @@ with DAG(
 
     run >> clean.group
     clean.catalogue >> images >> train.models
-    clean.transactions >> [train.features, refresh.features]
+    clean.check >> [train.features, refresh.features]
     train.promote >> refresh.candidates

@@ -4,15 +4,16 @@ Every night each customer gets the articles they are most likely to buy next.
 
 **Steps.** Raw files are cleaned, features are computed as of the run date, the champion model
 offers candidates and ranks them, and the result becomes the active run in Postgres with one switch.
-A last task reads it back and fails when a list is short, empty or holds what the policy forbids.
+Cleaned tables and features are checked as a whole before others build on them. A last task reads
+the result back and fails when a list is short, empty or holds what the policy forbids.
 
 **Dates.** The run of 02:00 UTC on day *D* uses purchases before *D*; its recommendations are for
 *D* onward. By hand, choose a run date in the form. A run date before the active run's is published
 but does not become active by itself (see *Make it the active run*).
 
 **When it fails.** Bad data and bad configuration are not retried: the task's log ends with one
-sentence that says what to mend. Then clear the failed task; what is done already takes seconds.
-Until then the run of the night before stays active.
+sentence that says what to mend; a check's names the page with its figures. Then clear the failed
+task; what is done already takes seconds. Until then the run of the night before stays active.
 """
 
 from datetime import timedelta

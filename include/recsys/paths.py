@@ -11,11 +11,13 @@ WRITTEN_BY: dict[str, str] = {
     "cleaned.transactions": "clean_transactions",
     "rejected.catalogue": "clean_catalogue",
     "rejected.transactions": "clean_transactions",
+    "checks.cleaned": "check_cleaned",
     "features.customers": "build_features",
     "features.articles": "build_features",
     "features.purchases": "build_features",
     "features.popularity": "build_features",
     "features.copurchases": "build_features",
+    "checks.features": "check_features",
     "images.embeddings": "embed_images",
     "rejected.images": "embed_images",
     "examples.split": "build_features",
@@ -71,3 +73,8 @@ def report_path(run_id: str, task_id: str) -> str:
     """Return where a task's job leaves its report, relative to the lake's root."""
     safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in run_id)
     return f"reports/{safe}/{task_id}.json"
+
+
+def checks_path(run_date: str, layer: str) -> str:
+    """Return where the page of a layer's checks is, relative to the lake's root."""
+    return f"reports/checks/{run_date}-{layer}.html"

@@ -208,6 +208,23 @@ SIMILAR_ARTICLES = pa.schema(
         (C.SCORE, pa.float32()),  # cosine
     ]
 )
+#: One row for each check between layers. `check` names its limits in the configuration.
+CHECKS = pa.schema(
+    [
+        ("dataset", pa.string()),  # or a raw file
+        ("check", pa.string()),
+        ("column", pa.string()),  # null: of the whole table
+        ("status", pa.string()),  # ok, warning or breach
+        ("value", pa.float64()),  # null: there was nothing to judge
+        ("lower", pa.float64()),  # the nearest bounds; null: none
+        ("upper", pa.float64()),
+        ("message", pa.string()),
+        # Of a feature, for the next night: counts of the bins that edges or categories make.
+        ("edges", pa.list_(pa.float64())),
+        ("categories", pa.list_(pa.string())),
+        ("counts", pa.list_(pa.int64())),
+    ]
+)
 
 
 def check_schema(found: pa.Schema, expected: pa.Schema, *, name: str) -> None:

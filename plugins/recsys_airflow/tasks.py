@@ -21,11 +21,11 @@ TRAINED = "{{ ti.xcom_pull(task_ids='train.train_models')['facts']['model_versio
 
 @dataclass(frozen=True)
 class Clean:
-    """Raw files to typed rows; what is not valid is set aside."""
+    """Raw files to typed rows; bad ones are set aside, the others checked as a whole."""
 
     group: TaskGroup
     catalogue: BaseOperator
-    transactions: BaseOperator
+    check: BaseOperator
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Refresh:
-    """Features as of the run date, candidates, ranked lists, Postgres, and a last look at it."""
+    """Features as of the run date, checked; candidates, ranked lists, Postgres, a last look."""
 
     group: TaskGroup
     features: BaseOperator
@@ -50,12 +50,13 @@ class Refresh:
 
 
 def clean_group() -> Clean:
-    """Return `clean`: the catalogue with its keys, then the transactions, which use the keys."""
+    """Return `clean`: the catalogue with its keys, the transactions, which use them, the checks."""
     with TaskGroup("clean", tooltip="Typed rows; bad ones set aside") as group:
         catalogue = spark_job("clean_catalogue", hours=1)
         transactions = spark_job("clean_transactions", hours=3)
-        catalogue >> transactions
-    return Clean(group, catalogue, transactions)
+        check = check_job("check_cleaned", hours=1)
+        catalogue >> transactions >> check
+    return Clean(group, catalogue, check)
 
 
 def images_group() -> TaskGroup:
@@ -82,12 +83,13 @@ def refresh_group() -> Refresh:
     nightly = [ASSETS[d] for d in WRITTEN_BY if d.startswith("features.")]
     with TaskGroup("refresh", tooltip="Tonight's recommendations") as group:
         features = spark_job("build_features", hours=3, outlets=nightly)
+        check_features = check_job("check_features", hours=1)
         candidates = gpu_job("generate_candidates", hours=6, needs_database=True)
         rank = gpu_job("rank_candidates", hours=6)
         similar = gpu_job("find_similar_articles", hours=2)
         publish = publish_job("publish_recommendations", hours=2)
         check = publish_job("check_recommendations", hours=1)
-        features >> candidates >> [rank, similar] >> publish >> check
+        features >> check_features >> candidates >> [rank, similar] >> publish >> check
     return Refresh(group, features, candidates, similar, check)
 
 
@@ -96,6 +98,11 @@ def spark_job(job: str, *arguments: str, hours: int, **kwargs: Any) -> SparkJobO
     return SparkJobOperator(
         **_common(job, arguments, hours), pool=SPARK_POOL, conn_id="spark_default", **kwargs
     )
+
+
+def check_job(job: str, *, hours: int) -> JobOperator:
+    """Return a job that reads whole tables itself; like a Spark job, one at a time."""
+    return JobOperator(**_common(job, (), hours), pool=SPARK_POOL)
 
 
 def gpu_job(job: str, *arguments: str, hours: int, **kwargs: Any) -> JobOperator:

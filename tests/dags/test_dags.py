@@ -18,12 +18,14 @@ TENSORFLOW = {
     "embed_images", "train_models", "evaluate", "generate_candidates", "rank_candidates",
     "find_similar_articles",
 }  # fmt: skip
+CHECKS = {"check_cleaned", "check_features"}
 DATABASE = {
     "promote_model", "generate_candidates", "publish_recommendations", "check_recommendations",
 }  # fmt: skip
 
 REFRESH = {
-    "refresh.build_features": {"refresh.generate_candidates"},
+    "refresh.build_features": {"refresh.check_features"},
+    "refresh.check_features": {"refresh.generate_candidates"},
     "refresh.generate_candidates": {"refresh.rank_candidates", "refresh.find_similar_articles"},
     "refresh.rank_candidates": {"refresh.publish_recommendations"},
     "refresh.find_similar_articles": {"refresh.publish_recommendations"},
@@ -41,20 +43,23 @@ GRAPHS: dict[str, dict[str, set[str]]] = {
     "nightly_refresh": {
         "resolve_run": {"clean.clean_catalogue"},
         "clean.clean_catalogue": {"clean.clean_transactions"},
-        "clean.clean_transactions": {"refresh.build_features"},
+        "clean.clean_transactions": {"clean.check_cleaned"},
+        "clean.check_cleaned": {"refresh.build_features"},
         **REFRESH,
     },
     "embed_images": {"resolve_run": {"images.embed_images"}, "images.embed_images": set()},
     "train_models": {
         "resolve_run": {"clean.clean_catalogue"},
         "clean.clean_catalogue": {"clean.clean_transactions"},
-        "clean.clean_transactions": {"train.build_features"},
+        "clean.clean_transactions": {"clean.check_cleaned"},
+        "clean.check_cleaned": {"train.build_features"},
         **TRAIN,
     },
     "full_refresh": {
         "resolve_run": {"clean.clean_catalogue"},
         "clean.clean_catalogue": {"clean.clean_transactions", "images.embed_images"},
-        "clean.clean_transactions": {"train.build_features", "refresh.build_features"},
+        "clean.clean_transactions": {"clean.check_cleaned"},
+        "clean.check_cleaned": {"train.build_features", "refresh.build_features"},
         "images.embed_images": {"train.train_models"},
         **TRAIN,
         "train.promote_model": {"refresh.generate_candidates"},
@@ -156,6 +161,8 @@ def test_pools_queues_and_operators(dagbag: Any, dag_id: str) -> None:
         found = (type(task).__name__, task.pool, task.queue)
         if task.job in SPARK:
             assert found == ("SparkJobOperator", "spark", "default"), task.task_id
+        elif task.job in CHECKS:
+            assert found == ("JobOperator", "spark", "default"), task.task_id
         elif task.job in TENSORFLOW:
             assert found == ("JobOperator", "gpu", "gpu"), task.task_id
         else:
@@ -232,6 +239,7 @@ def test_every_data_set_is_some_task_s_outlet(dagbag: Any) -> None:
             "rejected.catalogue",
         ],
         "clean.clean_transactions": ["cleaned.transactions", "rejected.transactions"],
+        "clean.check_cleaned": ["checks.cleaned"],
         "images.embed_images": ["images.embeddings", "rejected.images"],
         "train.build_features": [
             "examples.split", "features.articles", "features.copurchases", "features.customers",
@@ -245,6 +253,7 @@ def test_every_data_set_is_some_task_s_outlet(dagbag: Any) -> None:
             "features.articles", "features.copurchases", "features.customers",
             "features.popularity", "features.purchases",
         ],
+        "refresh.check_features": ["checks.features"],
         "refresh.generate_candidates": ["candidates.pairs"],
         "refresh.rank_candidates": ["recommendations.lists"],
         "refresh.find_similar_articles": ["recommendations.similar_articles"],

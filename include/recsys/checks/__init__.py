@@ -1,0 +1,1 @@
+"""Checks between layers: figures of the tables that a job wrote, before others build on them."""
