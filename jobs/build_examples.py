@@ -23,11 +23,11 @@ def build(job: Job) -> None:
         return
     from recsys.examples.negatives import sample_negatives
     from recsys.examples.pairs import count_pairs, find_pool, find_positives, to_pairs
-    from recsys.spark import build_session, write_parquet
+    from recsys.spark import build_session, read_parquet, write_parquet
 
     spark = build_session(job.config, job.name)
-    bought = spark.read.parquet(job.lake.path(transactions))
-    on_sale = {s.cutoff: spark.read.parquet(job.lake.path(articles[s.cutoff])) for s in snapshots}
+    bought = read_parquet(spark, job.lake.files(transactions))
+    on_sale = {day: read_parquet(spark, job.lake.files(part)) for day, part in articles.items()}
     number = config.negatives_per_positive
     sampled = sample_negatives(
         find_positives(bought, snapshots),

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from datetime import date
 
 from recsys.examples.split import daily_counts, from_table, split_snapshots, to_table
-from recsys.job import Job, Step, run_job
+from recsys.job import Before, Job, Step, run_job
 
-INPUTS = ("cleaned.transactions", "cleaned.customers", "cleaned.articles")
+TRANSACTIONS = "cleaned.transactions"
+CATALOGUE = ("cleaned.customers", "cleaned.articles")
 OUTPUTS = (
     "features.purchases", "features.customers", "features.articles", "features.popularity",
     "features.copurchases",
@@ -30,7 +31,7 @@ def build(job: Job) -> None:
 
 def _snapshot_cutoffs(job: Job) -> list[date]:
     """Return the cutoffs of the split, which is written where it is not current."""
-    transactions, split = job.partition("cleaned.transactions"), job.partition("examples.split")
+    transactions, split = job.partition(TRANSACTIONS), job.partition("examples.split")
     step = job.step([split], inputs=[transactions], settings=job.config.examples.split)
     if not step.is_current:
         counts = daily_counts(job.lake.scan(transactions))
@@ -41,21 +42,25 @@ def _snapshot_cutoffs(job: Job) -> list[date]:
 
 
 def _step(job: Job, cutoff: date) -> Step:
+    transactions = job.partition(TRANSACTIONS)
     return job.step(
         [job.partition(dataset, cutoff) for dataset in OUTPUTS],
-        inputs=[job.partition(dataset) for dataset in INPUTS],
-        settings=job.config.features,
+        inputs=[Before(transactions, cutoff), *[job.partition(dataset) for dataset in CATALOGUE]],
+        settings=job.config.features.model_dump() | {"cutoff": cutoff},
+        dated=False,
     )
 
 
 def _write(job: Job, steps: dict[date, Step]) -> None:
     from recsys.features.build import Cleaned, features_as_of
-    from recsys.spark import build_session, write_parquet
+    from recsys.spark import build_session, read_parquet, write_parquet
 
     spark = build_session(job.config, job.name)
-    read = [spark.read.parquet(job.lake.path(job.partition(dataset))) for dataset in INPUTS]
+    catalogue = [read_parquet(spark, job.lake.files(job.partition(name))) for name in CATALOGUE]
     for cutoff, step in steps.items():
-        with features_as_of(Cleaned(*read), job.config.features, cutoff=cutoff) as frames:
+        days = job.lake.files(job.partition(TRANSACTIONS), before=str(cutoff))
+        cleaned = Cleaned(read_parquet(spark, days), *catalogue)
+        with features_as_of(cleaned, job.config.features, cutoff=cutoff) as frames:
             for dataset in OUTPUTS:
                 with step.write(dataset) as draft:
                     draft.rows, draft.schema = write_parquet(frames[dataset], draft.path)

@@ -21,10 +21,11 @@ def build(job: Job) -> None:
         ["cleaned.articles", "cleaned.customers", "rejected.catalogue"],
         inputs=inputs,
         settings=job.config.cleaning,
+        dated=False,
     )
     # The maps change only when new ids come, so they have a step and a fingerprint of their own.
     maps = [job.partition(f"keys.{name}", ALL_TIME) for name in ("articles", "customers")]
-    keys = job.step(maps, inputs=inputs)
+    keys = job.step(maps, inputs=inputs, dated=False)
     if step.is_current and all(job.lake.manifest(m) for m in maps):
         return
     from recsys.cleaning.audit import check_rejections, tally, write_frame, write_rejected

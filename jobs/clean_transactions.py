@@ -1,60 +1,60 @@
-"""Clean transactions_train.csv: typed rows with keys; bad rows set aside with a reason.
+"""Clean transactions: typed rows with keys; bad rows set aside with a reason.
 
-Needs the catalogue of the same run date: a transaction of an unknown customer or article is bad.
+Reads `transactions_train.csv` and the daily drops `transactions/t_dat=YYYY-MM-DD/*.csv`, of them
+only what is new or changed; a drop replaces its day of the dump. Needs the catalogue of the same
+run date: a transaction of an unknown customer or article is bad.
 """
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from recsys.cleaning.raw import check_folder
-from recsys.columns import Columns as C
+from recsys.cleaning.loads import Loads, add_up, choose_parts, remove_unused
+from recsys.cleaning.sources import Source, find_sources
 from recsys.job import Job, run_job
-from recsys.paths import TRANSACTIONS_CSV
+from recsys.storage import Manifest
 
 
 def build(job: Job) -> None:
-    """Write cleaned.transactions and rejected.transactions."""
-    config = job.config.cleaning
-    path = check_folder(job.config.data)[TRANSACTIONS_CSV]
-    articles, customers = job.partition("cleaned.articles"), job.partition("cleaned.customers")
-    # Today is no setting: rows from tomorrow on are past the cutoff of any run date up to then.
-    step = job.step(
-        ["cleaned.transactions", "rejected.transactions"],
-        inputs=[articles, customers, path],
-        settings=config,
+    """Write the loads that are missing, their rejected.transactions, and cleaned.transactions."""
+    sources = find_sources(job.config.data)
+    catalogue = [job.partition("cleaned.articles"), job.partition("cleaned.customers")]
+    loads = Loads(
+        job.lake,
+        recipe=job.fingerprint(inputs=[], settings=job.config.cleaning, dated=False),
+        catalogue=job.fingerprint(inputs=catalogue, dated=False),
     )
-    if step.is_current:
-        return
-    from recsys.cleaning.audit import check_rejections, tally, write_rejected
-    from recsys.cleaning.lines import read_lines, set_aside
-    from recsys.cleaning.transactions import (
-        broadcast_customers,
-        check_transactions,
-        write_transactions,
-    )
-    from recsys.spark import build_session
+    found = {} if job.args.force else loads.find(sources)
+    # The dump and the drops are different kinds of files, so that each has a pass of its own.
+    stale = [source for source in sources if source.name not in found]
+    for batch in ([s for s in stale if s.day is None], [s for s in stale if s.day]):
+        if batch:
+            load = _write(job, loads, batch)
+            found |= dict.fromkeys([source.name for source in batch], load)
+    view = job.step(["cleaned.transactions"], inputs=catalogue)
+    parts, accounts = choose_parts(sources, found)
+    if stale or not view.shows(parts):
+        like, notes = found[sources[0].name], {"sources": accounts}
+        view.show(parts, like=like, counts=add_up(accounts), notes=notes)
+    removed = remove_unused(job.lake)
+    job.facts["sources"] = {"read": len(stale), "kept": len(sources) - len(stale)}
+    job.facts["loads_removed"] = len(removed)
 
-    spark = build_session(job.config, job.name)
-    known = spark.read.parquet(job.lake.path(customers)).select(C.CUSTOMER_ID, C.CUSTOMER_KEY)
-    checked = check_transactions(
-        read_lines(spark, path),
-        articles=spark.read.parquet(job.lake.path(articles)).select(C.ARTICLE_ID, C.ARTICLE_KEY),
-        customers=broadcast_customers(known, rows=job.lake.require(customers).rows),
-        today=datetime.now(UTC).date(),
-        max_price=config.max_price,
+
+def _write(job: Job, loads: Loads, sources: list[Source]) -> Manifest:
+    """Clean sources of one kind in one pass; return the committed load."""
+    from recsys.cleaning.load import clean_sources
+
+    partition = loads.partition(sources)
+    step = job.step(
+        [partition, job.partition("rejected.transactions", partition.key)],
+        inputs=[file for source in sources for file in source.files],
+        settings=job.config.cleaning,
+        dated=False,
     )
-    with step.write("cleaned.transactions") as cleaned:
-        rows = write_transactions(checked, cleaned)
-        # Most files are clean, and then there is no second pass.
-        faulty = checked if rows.kept < rows.read else checked.limit(0)
-        with step.write("rejected.transactions") as rejected:
-            [found] = write_rejected(
-                set_aside(faulty, TRANSACTIONS_CSV), rejected, files=[TRANSACTIONS_CSV]
-            )
-        check_rejections({TRANSACTIONS_CSV: rows.read}, found, max_share=config.max_rejected_share)
-        counts = tally(read=rows.read, kept=rows.kept, rejections=found)
-        cleaned.counts = counts | {"rows_collapsed": rows.kept - (cleaned.rows or 0)}
+    job.logger.info("cleaning %s", ", ".join(source.name for source in sources[:10]))
+    with step.write("cleaned.loads") as draft:
+        clean_sources(job, step, sources, loads, draft)
+    return job.lake.require(partition)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

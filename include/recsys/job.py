@@ -32,7 +32,16 @@ from recsys import log
 from recsys.config import Config, load_config
 from recsys.errors import RecsysError
 from recsys.paths import Partition
-from recsys.storage import Draft, Lake, Manifest, sha256_of_code, sha256_of_file, sha256_of_json
+from recsys.storage import (
+    Draft,
+    Lake,
+    Manifest,
+    Part,
+    fingerprint_of_parts,
+    sha256_of_code,
+    sha256_of_file,
+    sha256_of_json,
+)
 
 #: A key for data sets that have one partition for all time, such as the id maps.
 ALL_TIME = "all"
@@ -42,6 +51,21 @@ ALL_TIME = "all"
 def code_fingerprint() -> str:
     """Return the sha256 of the library's source: other code may give other rows."""
     return sha256_of_code(Path(__file__).parent)
+
+
+@dataclass(frozen=True)
+class Before:
+    """An input of which only the parts before a day are read, such as the days of a history."""
+
+    partition: Partition
+    day: date
+
+    def __str__(self) -> str:
+        """Return `dataset before day`: the same name whichever run date the view is of."""
+        return f"{self.partition.dataset} before {self.day}"
+
+
+Input = Partition | Before | Path | str
 
 
 @dataclass
@@ -76,6 +100,23 @@ class Step:
             yield draft
         self.written.append(self.lake.require(matches[0]))
 
+    def shows(self, parts: Sequence[Part]) -> bool:
+        """Whether the one output is a view of just these parts."""
+        manifest = self.lake.manifest(self.outputs[0])
+        return manifest is not None and manifest.parts == tuple(sorted(parts, key=lambda p: p.key))
+
+    def show(
+        self,
+        parts: Sequence[Part],
+        *,
+        like: Manifest,
+        counts: Mapping[str, int],
+        notes: Mapping[str, Any],
+    ) -> None:
+        """Commit the one output as a view; see `Lake.show`."""
+        view = self.lake.show(self.outputs[0], parts, like=like, counts=counts, notes=notes)
+        self.written.append(view)
+
 
 @dataclass
 class Job:
@@ -101,8 +142,9 @@ class Job:
         self,
         outputs: Sequence[str | Partition],
         *,
-        inputs: Sequence[Partition | Path | str],
+        inputs: Sequence[Input],
         settings: BaseModel | Mapping[str, Any] | None = None,
+        dated: bool = True,
     ) -> Step:
         """Return the step that makes `outputs` from `inputs`; ask it whether it must run.
 
@@ -110,6 +152,7 @@ class Job:
             outputs: data set names (at the run date) or partitions.
             inputs: committed partitions, and raw files by path or address.
             settings: whatever else changes the result; the code and the seed always count.
+            dated: whether the run date itself changes the result.
 
         Raises:
             MissingPartitionError: an input was never committed.
@@ -117,7 +160,7 @@ class Job:
         partitions = [o if isinstance(o, Partition) else self.partition(o) for o in outputs]
         digests = self._digests(inputs)
         plain = self._plain(settings)
-        fingerprint = self._fingerprint(digests, plain)
+        fingerprint = self._fingerprint(digests, plain, dated=dated)
         step = Step(self.lake, partitions, digests, plain, fingerprint, force=self.args.force)
         self.steps.append(step)
         return step
@@ -125,26 +168,36 @@ class Job:
     def fingerprint(
         self,
         *,
-        inputs: Sequence[Partition | Path | str],
+        inputs: Sequence[Input],
         settings: BaseModel | Mapping[str, Any] | None = None,
+        dated: bool = True,
     ) -> str:
         """Return what `step` would stamp on its outputs: for keys that are made of it."""
-        return self._fingerprint(self._digests(inputs), self._plain(settings))
+        return self._fingerprint(self._digests(inputs), self._plain(settings), dated=dated)
 
-    def _digests(self, inputs: Sequence[Partition | Path | str]) -> dict[str, str]:
-        return {
-            str(i): self.lake.require(i).fingerprint
-            if isinstance(i, Partition)
-            else sha256_of_file(i)
-            for i in inputs
-        }
+    def _digests(self, inputs: Sequence[Input]) -> dict[str, str]:
+        return {self._name(i): self._digest(i) for i in inputs}
+
+    def _name(self, source: Input) -> str:
+        """Return an input's name, without the run date: that counts where a step is dated."""
+        if isinstance(source, Partition) and source.key == str(self.run_date):
+            return source.dataset
+        return str(source)
+
+    def _digest(self, source: Input) -> str:
+        if isinstance(source, Partition):
+            return self.lake.require(source).fingerprint
+        if isinstance(source, Before):
+            parts = self.lake.require(source.partition).parts
+            return fingerprint_of_parts(p for p in parts if p.key < str(source.day))
+        return sha256_of_file(source)
 
     def _plain(self, settings: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:
         plain = settings.model_dump() if isinstance(settings, BaseModel) else dict(settings or {})
         return plain | {"seed": self.config.seed}
 
-    def _fingerprint(self, digests: dict[str, str], plain: dict[str, Any]) -> str:
-        day = self.run_date.isoformat()
+    def _fingerprint(self, digests: dict[str, str], plain: dict[str, Any], *, dated: bool) -> str:
+        day = self.run_date.isoformat() if dated else None
         return sha256_of_json([self.name, code_fingerprint(), day, digests, plain])
 
     def report(self, *, status: str, seconds: float, error: str | None = None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ WRITTEN_BY: dict[str, str] = {
     "cleaned.customers": "clean_catalogue",
     "cleaned.articles": "clean_catalogue",
     "cleaned.transactions": "clean_transactions",
+    "cleaned.loads": "clean_transactions",
     "rejected.catalogue": "clean_catalogue",
     "rejected.transactions": "clean_transactions",
     "checks.cleaned": "check_cleaned",
@@ -32,6 +33,8 @@ WRITTEN_BY: dict[str, str] = {
 ARTICLES_CSV = "articles.csv"
 CUSTOMERS_CSV = "customers.csv"
 TRANSACTIONS_CSV = "transactions_train.csv"
+#: Daily drops are `transactions/t_dat=YYYY-MM-DD/*.csv`.
+DROPS_FOLDER = "transactions"
 IMAGES_FOLDER = "images"
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.sql.types import StructType
 
 from recsys.config import Config
+from recsys.errors import DataError
 from recsys.java import ensure_java
 
 
@@ -27,6 +29,8 @@ def build_session(config: Config, name: str) -> SparkSession:
         .config("spark.sql.shuffle.partitions", config.spark.shuffle_partitions)
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         .config("spark.sql.parquet.compression.codec", "zstd")
+        # A history is some hundred folders of a file each: listed here, not by a Spark job.
+        .config("spark.sql.sources.parallelPartitionDiscovery.threshold", 10_000)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "ERROR")
@@ -55,12 +59,26 @@ def arrow_schema(frame: DataFrame) -> pa.Schema:
     return to_arrow_schema(frame.schema)
 
 
-def write_parquet(frame: DataFrame, path: str) -> tuple[int, pa.Schema]:
+def read_parquet(spark: SparkSession, files: Sequence[str]) -> DataFrame:
+    """Return what a lake's files hold together, as in `read_parquet(spark, lake.files(...))`.
+
+    Raises:
+        DataError: there is no file.
+    """
+    if not files:
+        raise DataError("no Parquet file to read: every row lies outside of what is asked for")
+    return spark.read.parquet(*files)
+
+
+def write_parquet(
+    frame: DataFrame, path: str, *, partition_by: str | None = None
+) -> tuple[int, pa.Schema]:
     """Write a frame into a folder that may exist; return its rows, counted on the way, and layout.
 
-    As in `draft.rows, draft.schema = write_parquet(frame, draft.path)`.
+    As in `draft.rows, draft.schema = write_parquet(frame, draft.path)`. The column `partition_by`
+    becomes the name of folders.
     """
     observation = Observation()
     counted = frame.observe(observation, F.count(F.lit(1)).alias("rows"))
-    counted.write.mode("append").parquet(path)
+    counted.write.mode("append").parquet(path, partitionBy=partition_by)
     return int(observation.get["rows"]), arrow_schema(frame)

@@ -30,6 +30,22 @@ from recsys.paths import WRITTEN_BY, Partition
 MANIFEST = "_manifest.json"
 
 
+class Part(BaseModel):
+    """A folder of another partition that a view shows, such as one day of a load."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: What it holds, such as a day; views are read up to a key.
+    key: str
+    #: The partition that holds the folder, and the folder's name inside its data.
+    dataset: str
+    partition: str
+    folder: str
+    rows: int
+    #: Of the contents alone: equal fingerprints mean equal rows, whatever they were made from.
+    fingerprint: str
+
+
 class Manifest(BaseModel):
     """What a committed partition holds and what it was made from."""
 
@@ -37,8 +53,10 @@ class Manifest(BaseModel):
 
     dataset: str
     key: str
-    #: The folder of the data, relative to the partition's.
+    #: The folder of the data, relative to the partition's; empty for a view.
     attempt: str
+    #: Of a view: the folders of other partitions that it shows, by ascending key.
+    parts: tuple[Part, ...] = ()
     rows: int
     #: Column names and Arrow types; empty for data that are not a table.
     columns: dict[str, str]
@@ -98,9 +116,42 @@ class Lake:
             raise MissingPartitionError(partition.dataset, partition.key, written_by=writer)
         return manifest
 
-    def path(self, partition: Partition) -> str:
-        """Return the address of the committed data, for Spark or another reader."""
-        return self.address(f"{partition.folder}/{self.require(partition).attempt}")
+    def keys(self, dataset: str) -> list[str]:
+        """Return the keys of a data set's committed partitions, in ascending order."""
+        folder = f"{self.root}/{Partition(dataset, 'any').folder.rsplit('/', 1)[0]}"
+        self.fs.invalidate_cache(folder)
+        return sorted(path.split("/")[-2] for path in self.fs.glob(f"{folder}/*/{MANIFEST}"))
+
+    def files(self, partition: Partition, *, before: str | None = None) -> list[str]:
+        """Return the addresses of the committed Parquet files, in a fixed order.
+
+        Args:
+            partition: a table, or a view of parts of other tables.
+            before: of a view, only the parts whose key is less than this one.
+
+        Raises:
+            MissingPartitionError: the partition, or one that it shows, was never committed.
+        """
+        return [self.address(path) for path in self._files(partition, before)]
+
+    def _files(self, partition: Partition, before: str | None = None) -> list[str]:
+        """Return the files of `files`, relative to the root."""
+        manifest = self.require(partition)
+        if not manifest.parts:
+            return self._parquet_below(f"{partition.folder}/{manifest.attempt}")
+        shown = [p for p in manifest.parts if before is None or p.key < before]
+        files: list[str] = []
+        for dataset, key in sorted({(p.dataset, p.partition) for p in shown}):
+            source = Partition(dataset, key)
+            root = f"{source.folder}/{self.require(source).attempt}"
+            wanted = {p.folder for p in shown if (p.dataset, p.partition) == (dataset, key)}
+            below = self._parquet_below(root)
+            files += [f for f in below if f[len(root) + 1 :].rsplit("/", 1)[0] in wanted]
+        return sorted(files, key=lambda file: file.rsplit("/", 2)[1:])
+
+    def _parquet_below(self, folder: str) -> list[str]:
+        found = self.fs.find(f"{self.root}/{folder}")
+        return sorted(f[len(self.root) + 1 :] for f in found if f.endswith(".parquet"))
 
     @contextmanager
     def local_path(self, partition: Partition) -> Iterator[Path]:
@@ -125,9 +176,52 @@ class Lake:
 
     def scan(self, partition: Partition) -> pa.dataset.Dataset:
         """Return a committed table as an Arrow data set, to be read in batches."""
-        manifest = self.require(partition)
-        path = f"{self.root}/{partition.folder}/{manifest.attempt}"
-        return pa.dataset.dataset(path, filesystem=self.fs, format="parquet")
+        files = [f"{self.root}/{file}" for file in self._files(partition)]
+        return pa.dataset.dataset(files, filesystem=self.fs, format="parquet")
+
+    def show(
+        self,
+        partition: Partition,
+        parts: Sequence[Part],
+        *,
+        like: Manifest,
+        counts: Mapping[str, int],
+        notes: Mapping[str, Any],
+    ) -> Manifest:
+        """Commit a view: a partition without data of its own, made of folders of others.
+
+        Its fingerprint is that of its parts, so that equal contents give equal fingerprints.
+
+        Args:
+            partition: the view.
+            parts: what it shows; at least one.
+            like: the manifest of a partition that it shows, for columns and settings.
+            counts: the view's own.
+            notes: the view's own.
+        """
+        ordered = sorted(parts, key=lambda part: part.key)
+        manifest = like.model_copy(
+            update={
+                "dataset": partition.dataset,
+                "key": partition.key,
+                "attempt": "",
+                "parts": tuple(ordered),
+                "rows": sum(part.rows for part in ordered),
+                "fingerprint": fingerprint_of_parts(ordered),
+                "counts": dict(counts),
+                "notes": dict(notes),
+                "finished_at": _now(),
+                "seconds": 0.0,
+            }
+        )
+        self.write_text(f"{partition.folder}/{MANIFEST}", manifest.model_dump_json(indent=1))
+        return manifest
+
+    def remove(self, partition: Partition) -> None:
+        """Delete a partition: its manifest first, so that no reader finds half of it."""
+        folder = f"{self.root}/{partition.folder}"
+        self.fs.rm(f"{folder}/{MANIFEST}")
+        self.fs.rm(folder, recursive=True)
 
     @contextmanager
     def write(
@@ -167,7 +261,7 @@ class Lake:
             settings=dict(settings or {}),
             counts=draft.counts,
             notes=draft.notes,
-            finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            finished_at=_now(),
             seconds=round(time.monotonic() - started, 3),
         )
         self.write_text(f"{partition.folder}/{MANIFEST}", manifest.model_dump_json(indent=2))
@@ -210,6 +304,15 @@ class Lake:
             name = path.rstrip("/").rsplit("/", 1)[-1]
             if name.startswith("attempt-") and name != keep:
                 self.fs.rm(path, recursive=True)
+
+
+def fingerprint_of_parts(parts: Iterable[Part]) -> str:
+    """Return the fingerprint of what parts hold together, in the order of their keys."""
+    return sha256_of_json([[part.key, part.fingerprint] for part in parts])
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def sha256_of_file(path: str | Path) -> str:

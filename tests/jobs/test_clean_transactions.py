@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from jobs import clean_catalogue, clean_transactions
 from pyspark.sql import SparkSession
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.spark
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 DAY = "2020-09-23"
-CLEANED, REJECTED = Partition("cleaned.transactions", DAY), Partition("rejected.transactions", DAY)
+CLEANED = Partition("cleaned.transactions", DAY)
 CSV = "transactions_train.csv"
 
 
@@ -36,6 +37,14 @@ def run(config: Config, raw_folder: Any, spark: SparkSession) -> Run:
     return _run
 
 
+def rejected_rows(lake: Lake) -> dict[str, list[str]]:
+    """The rows set aside by every load that is kept."""
+    name = "rejected.transactions"
+    tables = [lake.read(Partition(name, key)) for key in lake.keys(name)]
+    rows: dict[str, list[str]] = pa.concat_tables(tables).to_pydict()
+    return rows
+
+
 def rows(lake: Lake) -> list[tuple[object, ...]]:
     table = lake.read(CLEANED)
     return sorted((str(row["t_dat"]), *list(row.values())[1:]) for row in table.to_pylist())
@@ -53,19 +62,25 @@ def test_a_faultless_file(run: Run, lake: Lake) -> None:
     assert (code, report["status"]) == (0, "written")
     assert {o["dataset"]: (o["rows"], o["counts"]) for o in report["outputs"]} == {
         "cleaned.transactions": (
+            3, {"rows_read": 4, "rows_kept": 4, "rows_rejected": 0, "rows_collapsed": 1,
+                "rows_replaced": 0},
+        ),
+        "cleaned.loads": (
             3, {"rows_read": 4, "rows_kept": 4, "rows_rejected": 0, "rows_collapsed": 1},
         ),
         "rejected.transactions": (0, {}),
     }  # fmt: skip
     assert rows(lake) == ROWS
-    assert lake.read(REJECTED).column_names == ["reason", "file", "line"]
+    assert rejected_rows(lake) == {"reason": [], "file": [], "line": []}
 
 
 def test_a_second_run_is_unchanged_and_needs_no_spark(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run()
-    monkeypatch.setattr("recsys.spark.build_session", lambda *_: pytest.fail("Spark was started"))
+    monkeypatch.setattr(
+        "recsys.cleaning.load.build_session", lambda *_: pytest.fail("Spark was started")
+    )
     code, report = run()
     assert (code, report["status"], report["outputs"]) == (0, "unchanged", [])
 
@@ -105,12 +120,13 @@ def test_each_bad_row_is_set_aside_with_its_reason_file_and_line(
     counts = {o["dataset"]: o["counts"] for o in report["outputs"]}
     assert counts["cleaned.transactions"] == {
         "rows_read": 17, "rows_kept": 5, "rows_collapsed": 1, "rows_rejected": 12,
+        "rows_replaced": 0,
         **{f"rejected.{reason}": 1 for reason in [*bad, "not_utf8"]},
     }  # fmt: skip
     assert counts["rejected.transactions"] == {
         f"transactions_train.csv.{reason}": 1 for reason in [*bad, "not_utf8"]
     }
-    rejected = lake.read(REJECTED).to_pydict()
+    rejected = rejected_rows(lake)
     assert rejected["file"] == ["transactions_train.csv"] * 12
     assert dict(zip(rejected["reason"], rejected["line"], strict=True)) == {
         **bad,
@@ -133,7 +149,7 @@ def test_too_many_bad_rows_stop_the_job_but_can_be_looked_at(
         "transactions_train.csv: 2 of 6 rows are rejected, and cleaning.max_rejected_share is 0.2:"
         f" bad_date 2 (such as {example!r})"
     )
-    assert lake.read(REJECTED).num_rows == 2
+    assert rejected_rows(lake)["reason"] == ["bad_date"] * 2
     assert lake.require(CLEANED) == before
     assert rows(lake) == ROWS
 
@@ -159,7 +175,8 @@ def test_rows_that_do_not_add_up_are_never_committed(
     assert (code, report["status"]) == (1, "failed")
     assert "the rows do not add up: read 4, kept" in report["error"]
     assert lake.manifest(CLEANED) is None
-    assert list(lake.fs.glob(f"{lake.root}/cleaned/transactions/*/*")) == []
+    assert lake.keys("cleaned.loads") == []
+    assert list(lake.fs.glob(f"{lake.root}/cleaned/loads/*/*")) == []
 
 
 def test_the_catalogue_comes_first(run: Run, config: Config, lake: Lake) -> None:

@@ -73,9 +73,9 @@ def test_the_report_judges_the_model_that_never_saw_the_window(
     assert run(config) == 0
 
     assert fixed_scorer == [(VERSION, CUTOFF, "evaluated")]
-    folder = Path(toy_lake.path(EVALUATION))
-    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.json"]
-    report = json.loads((folder / "report.json").read_text())
+    with toy_lake.local_path(EVALUATION) as folder:
+        assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.json"]
+        report = json.loads((folder / "report.json").read_text())
     assert (report["version"], report["test_cutoff"], report["k"]) == (VERSION, "2020-09-01", 2)
     assert report["customers"] == 2
     # Mode novel: customer 2 is shown 3 and 7, customer 3 is shown 7 and 6.

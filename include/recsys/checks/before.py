@@ -6,7 +6,7 @@ from datetime import date
 
 from recsys.checks.result import Check, Histogram, Status, from_table
 from recsys.paths import Partition
-from recsys.storage import MANIFEST, Lake, Manifest
+from recsys.storage import Lake, Manifest
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def find_before(lake: Lake, results: str, *, run_date: date) -> Partition | None
 
     What was in breach is no measure: were it one, the same fault would pass on the second night.
     """
-    earlier = [key for key in _committed_keys(lake, results) if key < run_date.isoformat()]
+    earlier = [key for key in lake.keys(results) if key < run_date.isoformat()]
     for key in sorted(earlier, reverse=True):
         partition = Partition(results, key)
         manifest = lake.manifest(partition)
@@ -66,8 +66,3 @@ def load_before(lake: Lake, partition: Partition | None, tables: tuple[str, ...]
     found = {name: lake.manifest(Partition(name, partition.key)) for name in tables}
     manifests = {name: manifest for name, manifest in found.items() if manifest is not None}
     return Before(tuple(from_table(lake.read(partition))), manifests)
-
-
-def _committed_keys(lake: Lake, dataset: str) -> list[str]:
-    folder = f"{lake.root}/{dataset.replace('.', '/')}"
-    return [path.split("/")[-2] for path in lake.fs.glob(f"{folder}/*/{MANIFEST}")]

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import fsspec
 
@@ -106,7 +106,10 @@ def _check_transactions(
     )  # fmt: skip
     found.checks.append(check_age(TRANSACTIONS, days, config.age_days, until=job.run_date))
     found.checks.extend(check_days(TRANSACTIONS, days, config.daily_rows, until=job.run_date))
-    found.accounts.append(_account(job, TRANSACTIONS, table.rows))
+    total = _account(job, TRANSACTIONS, table.rows)
+    by_source = _accounts_by_source(job)
+    found.accounts.append(replace(total, file="all of them") if by_source else total)
+    found.accounts.extend(by_source)
 
 
 def _check_header(job: Job, file: str, names: list[str]) -> Check:
@@ -116,11 +119,28 @@ def _check_header(job: Job, file: str, names: list[str]) -> Check:
 
 def _account(job: Job, dataset: str, kept: int) -> Account:
     counts = job.lake.require(job.partition(dataset)).counts
+    return _account_of(FILES[dataset], dataset, counts, kept=kept)
+
+
+def _accounts_by_source(job: Job) -> list[Account]:
+    """Return an account of each raw source of the transactions, where there are several."""
+    notes = job.lake.require(job.partition(TRANSACTIONS)).notes
+    sources: dict[str, dict[str, int]] = notes.get("sources", {})
+    if len(sources) < 2:
+        return []
+    return [
+        _account_of(name, TRANSACTIONS, c, kept=c["rows_kept"] - c["rows_collapsed"])
+        for name, c in sources.items()
+    ]
+
+
+def _account_of(file: str, dataset: str, counts: Mapping[str, int], *, kept: int) -> Account:
     return Account(
-        FILES[dataset],
+        file,
         dataset,
         read=counts.get("rows_read", 0),
         kept=kept,
         collapsed=counts.get("rows_collapsed", 0),
         rejected=counts.get("rows_rejected", 0),
+        replaced=counts.get("rows_replaced", 0),
     )

@@ -17,7 +17,7 @@ from recsys.config import ChecksConfig, DailyRowsConfig, Limits
 
 @dataclass(frozen=True)
 class Account:
-    """Where the rows of one raw file went: read = kept + collapsed + rejected."""
+    """Where the rows of a table's raw files went: read = kept + collapsed + rejected + replaced."""
 
     file: str
     dataset: str
@@ -27,11 +27,13 @@ class Account:
     #: Counted by another row's quantity.
     collapsed: int
     rejected: int
+    #: Of days that a daily drop replaces.
+    replaced: int = 0
 
     @property
     def lost(self) -> int:
         """Rows that are nowhere; negative: rows out of nowhere."""
-        return self.read - self.kept - self.collapsed - self.rejected
+        return self.read - self.kept - self.collapsed - self.rejected - self.replaced
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from recsys.columns import Columns as C
 from recsys.job import ALL_TIME, Step
 from recsys.paths import Partition
 from recsys.schemas import KEYS
-from recsys.spark import conform
+from recsys.spark import conform, read_parquet
 
 
 def extend_keys(step: Step, checked: DataFrame, name: str) -> DataFrame:
@@ -26,7 +26,7 @@ def extend_keys(step: Step, checked: DataFrame, name: str) -> DataFrame:
     valid = checked.where(F.col(C.REASON).isNull())
     existing = None
     if step.lake.manifest(partition):
-        existing = spark.read.parquet(step.lake.path(partition))
+        existing = read_parquet(spark, step.lake.files(partition))
     with persisted(new_keys(valid, existing, id_column=id_column)) as added:
         count = added.count()
         if existing is None or count:
@@ -34,7 +34,7 @@ def extend_keys(step: Step, checked: DataFrame, name: str) -> DataFrame:
                 extended = added if existing is None else existing.unionByName(added)
                 write_frame(conform(extended.orderBy(schema.names[1]), schema), draft)
                 draft.counts = {"keys_added": count}
-    return spark.read.parquet(step.lake.path(partition))
+    return read_parquet(spark, step.lake.files(partition))
 
 
 def new_keys(ids: DataFrame, existing: DataFrame | None, *, id_column: str) -> DataFrame:

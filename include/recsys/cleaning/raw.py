@@ -1,7 +1,8 @@
 """Faults of a whole raw folder, found before any work starts, and the last day it knows."""
 
 import csv
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import BinaryIO
 
@@ -12,7 +13,7 @@ import pyarrow.csv
 
 from recsys.columns import Columns as C
 from recsys.errors import DataError
-from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV, TRANSACTIONS_CSV
+from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV, DROPS_FOLDER, TRANSACTIONS_CSV
 from recsys.schemas import RAW_ARTICLES, RAW_CUSTOMERS, RAW_TRANSACTIONS
 
 #: The files of a raw folder and their columns, in order.
@@ -21,6 +22,8 @@ LAYOUT: dict[str, tuple[str, ...]] = {
     CUSTOMERS_CSV: RAW_CUSTOMERS,
     TRANSACTIONS_CSV: RAW_TRANSACTIONS,
 }
+
+DROP = re.compile(r"t_dat=(\d{4}-\d{2}-\d{2})")
 
 
 def check_folder(data: str) -> dict[str, str]:
@@ -36,15 +39,42 @@ def check_folder(data: str) -> dict[str, str]:
     if not fs.isdir(root):
         raise DataError(f"no folder {data}: expected one that holds {', '.join(LAYOUT)}")
     paths = {name: f"{root.rstrip('/')}/{name}" for name in LAYOUT}
-    faults = [fault for name, path in paths.items() for fault in _check_file(fs, path, name)]
+    faults = [fault for name, path in paths.items() for fault in check_file(fs, path, name)]
     if faults:
         raise DataError([f"{data}: {faults[0]}", *faults[1:]])
     is_local = isinstance(fs, fsspec.implementations.local.LocalFileSystem)
     return paths if is_local else {n: str(fs.unstrip_protocol(p)) for n, p in paths.items()}
 
 
+def drop_folders(data: str) -> tuple[dict[date, list[str]], list[str]]:
+    """Return the files of each daily drop by its day, in ascending order, and what is wrong.
+
+    A drop is a folder `transactions/t_dat=YYYY-MM-DD/` that holds one `.csv` file or more.
+    """
+    fs, root = fsspec.core.url_to_fs(data)
+    folder = f"{root.rstrip('/')}/{DROPS_FOLDER}"
+    if not fs.isdir(folder):
+        return {}, []
+    drops: dict[date, list[str]] = {}
+    faults = []
+    for path in sorted(fs.ls(folder, detail=False)):
+        name = path.rstrip("/").rsplit("/", 1)[-1]
+        if name.startswith((".", "_")) or not fs.isdir(path):
+            continue
+        found = DROP.fullmatch(name)
+        day = _parse_day(found[1].encode()) if found else None
+        files = sorted(fs.glob(f"{path.rstrip('/')}/*.csv"))
+        if day is None:
+            faults.append(f"{DROPS_FOLDER}/{name} must read t_dat=YYYY-MM-DD")
+        elif not files:
+            faults.append(f"{DROPS_FOLDER}/{name} holds no .csv file")
+        else:
+            drops[day] = files
+    return dict(sorted(drops.items())), faults
+
+
 def latest_day(data: str, *, today: date | None = None) -> date:
-    """Return the last day on which something was bought, from the day column alone.
+    """Return the last day on which something was bought, from the day columns and drops alone.
 
     Text that is no day, and days after `today` (default: this day, UTC), do not count.
 
@@ -53,7 +83,7 @@ def latest_day(data: str, *, today: date | None = None) -> date:
     """
     path = check_folder(data)[TRANSACTIONS_CSV]
     today = today or datetime.now(UTC).date()
-    latest = date.min
+    latest = max([date.min, *(day for day in drop_folders(data)[0] if day <= today)])
     with fsspec.open(path, "rb") as file, _open_starts(file) as batches:
         for batch in batches:
             starts = pc.binary_slice(batch.column(0), 0, len('"2020-09-22"')).unique()
@@ -89,17 +119,20 @@ def _parse_day(start: bytes) -> date | None:
     return day if day.isoformat() == text else None
 
 
-def _check_file(fs: fsspec.AbstractFileSystem, path: str, name: str) -> list[str]:
+def check_file(
+    fs: fsspec.AbstractFileSystem, path: str, name: str, *, layout: str | None = None
+) -> list[str]:
+    """Return what makes a file unusable as a whole; `layout` names its columns (default: name)."""
     if not fs.isfile(path):
         return [f"{name} is missing"]
     try:
         with fs.open(path, "rb") as file:
-            return _check_head(file, name)
+            return _check_head(file, name, LAYOUT[layout or name])
     except OSError as error:
         return [f"{name} cannot be read: {error.strerror or error}"]
 
 
-def _check_head(file: BinaryIO, name: str) -> list[str]:
+def _check_head(file: BinaryIO, name: str, columns: Sequence[str]) -> list[str]:
     first = file.readline()
     if not first.strip():
         return [f"{name} is empty" if not file.read(1) else f"{name} starts with a blank line"]
@@ -107,14 +140,9 @@ def _check_head(file: BinaryIO, name: str) -> list[str]:
         header = next(csv.reader([first.decode("utf-8-sig").strip("\r\n")]))
     except UnicodeDecodeError:
         return [f"{name}: the header is not UTF-8"]
-    faults = [f"{name}: {fault}" for fault in _check_header(header, LAYOUT[name])]
-    has_rows = any(line.strip() for line in _lines(file))
+    faults = [f"{name}: {fault}" for fault in _check_header(header, columns)]
+    has_rows = any(block.strip() for block in iter(lambda: file.read(1 << 20), b""))
     return faults if has_rows else [*faults, f"{name} has a header and no rows"]
-
-
-def _lines(file: BinaryIO) -> Iterable[bytes]:
-    while line := file.readline(1 << 20):
-        yield line
 
 
 def _check_header(found: Sequence[str], expected: Sequence[str]) -> list[str]:

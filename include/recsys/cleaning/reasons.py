@@ -18,6 +18,7 @@ class Reason(StrEnum):
     WRONG_COLUMN_COUNT = "wrong_column_count"
     BAD_DATE = "bad_date"  # not YYYY-MM-DD, or no such day
     DATE_IN_FUTURE = "date_in_future"  # after today, UTC
+    WRONG_DAY = "wrong_day"  # not the day that the folder of a daily drop names
     BAD_CUSTOMER_ID = "bad_customer_id"  # not 64 hexadecimal digits
     BAD_ARTICLE_ID = "bad_article_id"  # not 10 digits: a lost leading zero
     BAD_NUMBER = "bad_number"  # not a whole number (articles), not 0 or 1 (FN, Active)

@@ -6,16 +6,17 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from recsys.cleaning.audit import write_frame
-from recsys.cleaning.lines import POSITION, is_not_utf8, split_line
+from recsys.cleaning.lines import DROP_DAY, POSITION, is_not_utf8, split_line
 from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, Reason, first_reason
 from recsys.columns import Columns as C
 from recsys.schemas import CLEANED_TRANSACTIONS, RAW_TRANSACTIONS
-from recsys.spark import conform
+from recsys.spark import conform, to_struct, write_parquet
 from recsys.storage import Draft
 
 #: Casts alone would take `0.05d`, `0x1p3` and `NaN`.
 NUMBER = "^[-+0-9.eE]+$"
+#: A load's folders are `day=YYYY-MM-DD`; the files in them hold the day too.
+DAY = "day"
 #: Ids of 64 characters take some 200 bytes each in a broadcast, which spares moving the
 #: transactions by customer id: half the processor time at 1.4 million customers.
 BROADCAST_CUSTOMERS = 5_000_000
@@ -27,20 +28,20 @@ def check_transactions(
     """Return every raw row, typed, with the reason why it is set aside, or null.
 
     Args:
-        lines: `position, line`, as `read_lines` gives them.
+        lines: `position, line, file, drop_day`; a row must be of its `drop_day`, if that is given.
         articles: `article_id, article_key` of the valid articles; unique.
         customers: `customer_id, customer_key` of the valid customers; unique.
         today: the last day that is not in the future, UTC.
         max_price: the highest price that is not absurd. A price of zero is valid.
 
     Returns:
-        `position, line, reason` and the columns of `schemas.CLEANED_TRANSACTIONS` but the quantity;
-        the latter hold no promise where a reason is given.
+        `position, line, file, reason` and the columns of `schemas.CLEANED_TRANSACTIONS` but the
+        quantity; the latter hold no promise where a reason is given.
     """
     fields = split_line(F.col(C.LINE))
     named = [F.get("fields", F.lit(i)).alias(name) for i, name in enumerate(RAW_TRANSACTIONS)]
     rows = lines.withColumn("fields", fields).select(
-        POSITION, C.LINE, F.size("fields").alias("width"), *named
+        POSITION, C.LINE, C.FILE, DROP_DAY, F.size("fields").alias("width"), *named
     )
     known = rows.join(F.broadcast(articles), on=C.ARTICLE_ID, how="left").join(
         customers, on=C.CUSTOMER_ID, how="left"
@@ -55,6 +56,7 @@ def check_transactions(
     return typed.select(
         POSITION,
         C.LINE,
+        C.FILE,
         F.col("day").alias(C.T_DAT),
         C.CUSTOMER_KEY,
         C.ARTICLE_KEY,
@@ -72,35 +74,60 @@ def broadcast_customers(customers: DataFrame, *, rows: int) -> DataFrame:
 def collapse_transactions(checked: DataFrame) -> DataFrame:
     """Return the valid rows as `schemas.CLEANED_TRANSACTIONS`.
 
-    Rows equal in every column become one; `quantity` says how many they were. A customer's rows
-    are in one file, each file sorted by day, customer, article, price and channel.
+    Rows equal in every column become one; `quantity` says how many they were. A day's rows are in
+    one task, sorted by customer, article, price and channel.
     """
     row = [C.T_DAT, C.CUSTOMER_KEY, C.ARTICLE_KEY, C.PRICE, C.SALES_CHANNEL_ID]
     valid = checked.where(F.col(C.REASON).isNull()).select(*row)
-    # Grouped by customer once, rows need not move again: few are equal, so counting them before
-    # the exchange would not make it smaller.
-    counted = valid.repartition(C.CUSTOMER_KEY).groupBy(*row).agg(F.count("*").alias(C.QUANTITY))
+    # Grouped by day once, rows need not move again: few are equal, so counting them before the
+    # exchange would not make it smaller.
+    counted = valid.repartition(C.T_DAT).groupBy(*row).agg(F.count("*").alias(C.QUANTITY))
     return conform(counted.sortWithinPartitions(*row), CLEANED_TRANSACTIONS)
 
 
 @dataclass(frozen=True)
+class DayWritten:
+    """What a load holds of one day: distinct rows, raw rows, and a digest of the contents."""
+
+    rows: int
+    pieces: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class Written:
-    """Raw rows of one write: how many were read, and how many of them kept."""
+    """What one pass over raw files read and kept, by day."""
 
     read: int
-    kept: int
+    days: dict[date, DayWritten]
+
+    @property
+    def kept(self) -> int:
+        """Raw rows that are in the files written."""
+        return sum(day.pieces for day in self.days.values())
 
 
 def write_transactions(checked: DataFrame, draft: Draft) -> Written:
-    """Write the valid rows as `schemas.CLEANED_TRANSACTIONS` in one pass over the raw file.
+    """Write the valid rows as `schemas.CLEANED_TRANSACTIONS` in one pass, a folder a day.
 
-    What was kept is counted in the files written, so that it can be held against what was read.
+    What was kept is counted in the files written, so that it can be held against what was read. A
+    day's digest depends on its rows alone, not on their order: the rows are distinct, so that the
+    exclusive or of their hashes says which they are.
     """
     observation = Observation()
     observed = checked.observe(observation, F.count(F.lit(1)).alias("read"))
-    written = write_frame(collapse_transactions(observed), draft)
-    kept = written.agg(F.sum(C.QUANTITY)).first()
-    return Written(read=observation.get["read"], kept=(kept and kept[0]) or 0)
+    collapsed = collapse_transactions(observed).withColumn(DAY, F.col(C.T_DAT))
+    draft.rows, _ = write_parquet(collapsed, draft.path, partition_by=DAY)
+    draft.schema = CLEANED_TRANSACTIONS
+    read = int(observation.get["read"])
+    if not draft.rows:
+        return Written(read, {})
+    written = collapsed.sparkSession.read.schema(to_struct(CLEANED_TRANSACTIONS)).parquet(
+        draft.path
+    )
+    digest = F.bit_xor(F.xxhash64(*CLEANED_TRANSACTIONS.names))
+    days = written.groupBy(C.T_DAT).agg(F.count("*"), F.sum(C.QUANTITY), F.hex(digest))
+    return Written(read, {day: DayWritten(*rest) for day, *rest in days.collect()})
 
 
 def _faults(*, today: date, max_price: float) -> dict[Reason, Column]:
@@ -113,6 +140,7 @@ def _faults(*, today: date, max_price: float) -> dict[Reason, Column]:
         # The way back to text refuses what a cast takes besides: 2020-9-1, 2020, 2020-09-01T12.
         Reason.BAD_DATE: day.isNull() | (day.cast("string") != F.col(C.T_DAT)),
         Reason.DATE_IN_FUTURE: day > F.lit(today),
+        Reason.WRONG_DAY: day != F.col(DROP_DAY),
         # An id that has a key is well-formed; only the others are worth a pattern.
         Reason.BAD_CUSTOMER_ID: no_customer & ~customer_id.rlike(CUSTOMER_ID),
         Reason.BAD_ARTICLE_ID: no_article & ~article_id.rlike(ARTICLE_ID),

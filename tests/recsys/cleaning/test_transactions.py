@@ -25,13 +25,18 @@ GOOD = f"2020-09-21,{ANNA},0108775015,0.0508,2"
 TODAY = date(2020, 9, 23)
 
 
-def check(spark: SparkSession, *lines: str | bytes) -> DataFrame:
+def check(spark: SparkSession, *lines: str | bytes, drop_day: date | None = None) -> DataFrame:
     raw = [line if isinstance(line, bytes) else line.encode() for line in lines]
     frame = spark.createDataFrame(
         [(i, bytearray(line)) for i, line in enumerate(raw, start=1)], "position long, b binary"
     )
     return check_transactions(
-        frame.select("position", F.col("b").cast("string").alias("line")),
+        frame.select(
+            "position",
+            F.col("b").cast("string").alias("line"),
+            F.lit("file.csv").alias("file"),
+            F.lit(drop_day).cast("date").alias("drop_day"),
+        ),
         articles=spark.createDataFrame(
             [("0108775015", 2), ("0111565001", 3)], "article_id string, article_key int"
         ),
@@ -113,6 +118,26 @@ def test_of_several_faults_the_first_in_a_fixed_order_is_named(spark: SparkSessi
     ]
 
 
+def test_a_row_of_a_drop_must_be_of_its_day(spark: SparkSession) -> None:
+    lines = [GOOD, swap(0, "2020-09-22"), swap(0, "soon")]
+    checked = check(spark, *lines, drop_day=date(2020, 9, 21)).orderBy("position")
+    assert [row.reason for row in checked.collect()] == [None, "wrong_day", "bad_date"]
+
+
+def test_a_day_s_digest_says_which_rows_it_has(spark: SparkSession, tmp_path: Path) -> None:
+    def digests(name: str, *lines: str) -> dict[date, str]:
+        draft = Draft(Partition("cleaned.loads", name), str(tmp_path / name))
+        written = write_transactions(check(spark, *lines), draft)
+        return {day: found.digest for day, found in written.days.items()}
+
+    other_day = swap(0, "2020-09-20")
+    first = digests("one", GOOD, swap(4, "1"), other_day)
+    assert digests("two", other_day, swap(4, "1"), GOOD) == first
+    changed = digests("three", GOOD, GOOD, swap(4, "1"), other_day)
+    assert changed[date(2020, 9, 20)] == first[date(2020, 9, 20)]
+    assert changed[date(2020, 9, 21)] != first[date(2020, 9, 21)]
+
+
 @pytest.mark.parametrize(("rows", "hinted"), [(5_000_000, True), (5_000_001, False)])
 def test_too_many_customers_are_not_broadcast(
     spark: SparkSession, rows: int, hinted: bool, capsys: pytest.CaptureFixture[str]
@@ -139,10 +164,10 @@ def test_what_is_written_is_sorted_and_counted(spark: SparkSession, tmp_path: Pa
     lines = [swap(1, BERTA), swap(0, "2020-09-20"), GOOD, swap(1, BERTA), swap(0, "tomorrow")]
     written = []
     for name, order in (("one", lines), ("two", lines[::-1])):
-        draft = Draft(Partition("cleaned.transactions", "2020-09-23"), str(tmp_path / name))
+        draft = Draft(Partition("cleaned.loads", name), str(tmp_path / name))
         rows = write_transactions(check(spark, *order), draft)
         assert (rows.read, rows.kept, draft.rows) == (5, 4, 3)
-        files = sorted((tmp_path / name).glob("part-*.parquet"))
+        files = sorted((tmp_path / name).glob("day=*/part-*.parquet"))
         written.append([[tuple(r) for r in spark.read.parquet(str(f)).collect()] for f in files])
     first, second = written
     assert first == second

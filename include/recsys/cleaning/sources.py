@@ -1,0 +1,71 @@
+"""Where transactions come from: the full dump and the daily drops, each known by its content."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from recsys.cleaning.raw import check_file, check_folder, drop_folders
+from recsys.errors import DataError
+from recsys.paths import DROPS_FOLDER, TRANSACTIONS_CSV
+from recsys.storage import sha256_of_file, sha256_of_json
+
+
+@dataclass(frozen=True)
+class Source:
+    """The full dump, or the files of one daily drop."""
+
+    #: `transactions_train.csv`, or a drop's folder below the data folder.
+    name: str
+    #: A drop's day; None for the dump, which may hold any day.
+    day: date | None
+    #: Addresses of its files.
+    files: tuple[str, ...]
+    #: Of the names and contents of its files.
+    sha256: str
+
+
+def find_sources(data: str) -> list[Source]:
+    """Return the dump and the daily drops of a data folder, the dump first, then by day.
+
+    Raises:
+        DataError: listing every fault of every file, and every drop that is none.
+    """
+    dump = check_folder(data)[TRANSACTIONS_CSV]
+    drops, faults = drop_folders(data)
+    fs, _ = fsspec.core.url_to_fs(data)
+    for day, paths in drops.items():
+        for path in paths:
+            name = f"{drop_name(day)}/{PurePosixPath(path).name}"
+            faults += check_file(fs, path, name, layout=TRANSACTIONS_CSV)
+    if faults:
+        raise DataError([f"{data}: {faults[0]}", *faults[1:]])
+    is_local = isinstance(fs, LocalFileSystem)
+    sources = [_source(TRANSACTIONS_CSV, None, [dump])]
+    for day, paths in drops.items():
+        files = paths if is_local else [str(fs.unstrip_protocol(path)) for path in paths]
+        sources.append(_source(drop_name(day), day, files))
+    return sources
+
+
+def drop_name(day: date) -> str:
+    """Return a drop's folder, relative to the data folder."""
+    return f"{DROPS_FOLDER}/t_dat={day}"
+
+
+def headers(sources: Sequence[Source]) -> list[str]:
+    """Return the header lines of drops as Spark reads them: with or without a byte order mark."""
+    lines = set()
+    for source in sources:
+        for path in source.files:
+            with fsspec.open(path, "rb") as file:
+                lines.add(file.readline().decode("utf-8").rstrip("\r\n"))
+    return sorted(lines)
+
+
+def _source(name: str, day: date | None, files: list[str]) -> Source:
+    digests = [[PurePosixPath(file).name, sha256_of_file(file)] for file in files]
+    return Source(name, day, tuple(files), sha256_of_json(digests))
