@@ -7,7 +7,7 @@ BIN = .venv/bin
 export DATA POLICY K OUT
 
 .DEFAULT_GOAL := help
-.PHONY: run up down status psql export test lint types check-imports pytest install-dev lock format clean help
+.PHONY: run up down status psql export test lint types check-imports pytest install-dev lock format clean bench-data help
 
 run: ## The main job: install, start, refresh, show. [DATA=folder] [POLICY=none|all] [K=12]
 	@$(STACK) run $${DATA:+--data "$$DATA"} $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
@@ -53,6 +53,9 @@ lock: install-dev ## Pin the packages of requirements*.in
 	@for name in requirements requirements-dev requirements-gpu; do \
 	  $(BIN)/uv pip compile -q --python-version 3.11 --universal --no-header --no-annotate \
 	    $$name.in -o $$name.txt || exit 1; done
+
+bench-data: install-dev ## Cleaning, features, examples at 1, 10, 100 % beside DuckDB: [ARGS="--scales 1"]
+	@$(BIN)/python -m benchmarks.bench_data $(ARGS)
 
 clean: ## Stop, and delete the stack's state (.recsys); the packages in .venv stay
 	@$(STACK) clean

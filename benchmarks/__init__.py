@@ -1,0 +1,1 @@
+"""Benchmarks: speed and memory against a peer in the same run; results go to `results/`."""
