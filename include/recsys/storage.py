@@ -89,7 +89,7 @@ class Lake:
     """All layers of one data folder, under one root (a folder or an address like s3://b/p)."""
 
     def __init__(self, root: str) -> None:
-        self.fs, self.root = fsspec.core.url_to_fs(root)
+        self.fs, self.root = open_store(root)
         self.is_local = isinstance(self.fs, LocalFileSystem)
 
     def address(self, relative: str) -> str:
@@ -119,7 +119,6 @@ class Lake:
     def keys(self, dataset: str) -> list[str]:
         """Return the keys of a data set's committed partitions, in ascending order."""
         folder = f"{self.root}/{Partition(dataset, 'any').folder.rsplit('/', 1)[0]}"
-        self.fs.invalidate_cache(folder)
         return sorted(path.split("/")[-2] for path in self.fs.glob(f"{folder}/*/{MANIFEST}"))
 
     def files(self, partition: Partition, *, before: str | None = None) -> list[str]:
@@ -241,13 +240,15 @@ class Lake:
         attempt = f"attempt-{uuid.uuid4().hex[:12]}"
         folder = f"{self.root}/{partition.folder}"
         draft = Draft(partition, self.address(f"{partition.folder}/{attempt}"))
-        self.fs.makedirs(f"{folder}/{attempt}", exist_ok=True)
+        if self.is_local:  # a store has no folders, and its bucket must be there
+            self.fs.makedirs(f"{folder}/{attempt}", exist_ok=True)
         try:
             yield draft
             if draft.rows is None:
                 raise ValueError(f"{partition}: the draft's rows were never set")
         except BaseException:
-            self.fs.rm(f"{folder}/{attempt}", recursive=True)
+            if self.fs.exists(f"{folder}/{attempt}"):
+                self.fs.rm(f"{folder}/{attempt}", recursive=True)
             raise
         schema = draft.schema or pa.schema([])
         manifest = Manifest(
@@ -306,6 +307,15 @@ class Lake:
                 self.fs.rm(path, recursive=True)
 
 
+def open_store(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Return the file system of a path or an address, and the path inside it.
+
+    It never remembers listings: another process may have written since.
+    """
+    fs, path = fsspec.core.url_to_fs(address, use_listings_cache=False)
+    return fs, path
+
+
 def fingerprint_of_parts(parts: Iterable[Part]) -> str:
     """Return the fingerprint of what parts hold together, in the order of their keys."""
     return sha256_of_json([[part.key, part.fingerprint] for part in parts])
@@ -317,7 +327,8 @@ def _now() -> str:
 
 def sha256_of_file(path: str | Path) -> str:
     """Return the hexadecimal sha256 of a local file or of an address."""
-    with fsspec.open(str(path), "rb") as file:
+    fs, inside = open_store(str(path))
+    with fs.open(inside, "rb") as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
             digest.update(block)

@@ -238,7 +238,9 @@ def test_every_data_set_is_some_task_s_outlet(dagbag: Any) -> None:
             "cleaned.articles", "cleaned.customers", "keys.articles", "keys.customers",
             "rejected.catalogue",
         ],
-        "clean.clean_transactions": ["cleaned.loads", "cleaned.transactions", "rejected.transactions"],
+        "clean.clean_transactions": [
+            "cleaned.loads", "cleaned.transactions", "rejected.transactions",
+        ],
         "clean.check_cleaned": ["checks.cleaned"],
         "images.embed_images": ["images.embeddings", "rejected.images"],
         "train.build_features": [

@@ -30,6 +30,7 @@ from recsys.cleaning.raw import LAYOUT
 from recsys.columns import Columns as C
 from recsys.job import Job
 from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV, TRANSACTIONS_CSV
+from recsys.storage import open_store
 
 TRANSACTIONS = "cleaned.transactions"
 #: The tables with one row an id, and its key.
@@ -52,7 +53,7 @@ class CleanedChecks:
 
 def read_headers(data: str) -> dict[str, list[str]]:
     """Return the column names of each raw file that is there; a missing one is the cleaning's."""
-    fs, root = fsspec.core.url_to_fs(data)
+    fs, root = open_store(data)
     paths = {name: f"{root.rstrip('/')}/{name}" for name in LAYOUT}
     return {name: _read_header(fs, path) for name, path in paths.items() if fs.isfile(path)}
 

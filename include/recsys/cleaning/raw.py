@@ -15,6 +15,7 @@ from recsys.columns import Columns as C
 from recsys.errors import DataError
 from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV, DROPS_FOLDER, TRANSACTIONS_CSV
 from recsys.schemas import RAW_ARTICLES, RAW_CUSTOMERS, RAW_TRANSACTIONS
+from recsys.storage import open_store
 
 #: The files of a raw folder and their columns, in order.
 LAYOUT: dict[str, tuple[str, ...]] = {
@@ -35,7 +36,7 @@ def check_folder(data: str) -> dict[str, str]:
     Raises:
         DataError: listing every fault of every file.
     """
-    fs, root = fsspec.core.url_to_fs(data)
+    fs, root = open_store(data)
     if not fs.isdir(root):
         raise DataError(f"no folder {data}: expected one that holds {', '.join(LAYOUT)}")
     paths = {name: f"{root.rstrip('/')}/{name}" for name in LAYOUT}
@@ -51,7 +52,7 @@ def drop_folders(data: str) -> tuple[dict[date, list[str]], list[str]]:
 
     A drop is a folder `transactions/t_dat=YYYY-MM-DD/` that holds one `.csv` file or more.
     """
-    fs, root = fsspec.core.url_to_fs(data)
+    fs, root = open_store(data)
     folder = f"{root.rstrip('/')}/{DROPS_FOLDER}"
     if not fs.isdir(folder):
         return {}, []
@@ -84,7 +85,8 @@ def latest_day(data: str, *, today: date | None = None) -> date:
     path = check_folder(data)[TRANSACTIONS_CSV]
     today = today or datetime.now(UTC).date()
     latest = max([date.min, *(day for day in drop_folders(data)[0] if day <= today)])
-    with fsspec.open(path, "rb") as file, _open_starts(file) as batches:
+    fs, inside = open_store(path)
+    with fs.open(inside, "rb") as file, _open_starts(file) as batches:
         for batch in batches:
             starts = pc.binary_slice(batch.column(0), 0, len('"2020-09-22"')).unique()
             days = map(_parse_day, starts.to_pylist())

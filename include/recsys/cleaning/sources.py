@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from recsys.cleaning.raw import check_file, check_folder, drop_folders
 from recsys.errors import DataError
 from recsys.paths import DROPS_FOLDER, TRANSACTIONS_CSV
-from recsys.storage import sha256_of_file, sha256_of_json
+from recsys.storage import open_store, sha256_of_file, sha256_of_json
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def find_sources(data: str) -> list[Source]:
     """
     dump = check_folder(data)[TRANSACTIONS_CSV]
     drops, faults = drop_folders(data)
-    fs, _ = fsspec.core.url_to_fs(data)
+    fs, _ = open_store(data)
     for day, paths in drops.items():
         for path in paths:
             name = f"{drop_name(day)}/{PurePosixPath(path).name}"
@@ -61,7 +60,8 @@ def headers(sources: Sequence[Source]) -> list[str]:
     lines = set()
     for source in sources:
         for path in source.files:
-            with fsspec.open(path, "rb") as file:
+            fs, inside = open_store(path)
+            with fs.open(inside, "rb") as file:
                 lines.add(file.readline().decode("utf-8").rstrip("\r\n"))
     return sorted(lines)
 

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import fsspec
 import pyarrow as pa
 
 from recsys.columns import Columns as C
 from recsys.images.load import Reason
 from recsys.paths import IMAGES_FOLDER, image_path
 from recsys.schemas import REJECTED
-from recsys.storage import sha256_of_json
+from recsys.storage import open_store, sha256_of_json
 
 #: The listing that is kept beside the vectors, so that unchanged files are not read again.
 LISTING = pa.schema(
@@ -39,7 +38,7 @@ class ImageFolder:
     """The images of a data folder (a path or an address); there may be none."""
 
     def __init__(self, data: str) -> None:
-        self.fs, self.root = fsspec.core.url_to_fs(data)
+        self.fs, self.root = open_store(data)
 
     def read(self, article_id: str) -> bytes:
         """Return an image file's bytes."""
