@@ -220,7 +220,8 @@ class Lake:
         """Delete a partition: its manifest first, so that no reader finds half of it."""
         folder = f"{self.root}/{partition.folder}"
         self.fs.rm(f"{folder}/{MANIFEST}")
-        self.fs.rm(folder, recursive=True)
+        if self.fs.exists(folder):  # in a store, a view has nothing else
+            self.fs.rm(folder, recursive=True)
 
     @contextmanager
     def write(
