@@ -60,7 +60,9 @@ def drop_folders(data: str) -> tuple[dict[date, list[str]], list[str]]:
     faults = []
     for path in sorted(fs.ls(folder, detail=False)):
         name = path.rstrip("/").rsplit("/", 1)[-1]
-        if name.startswith((".", "_")) or not fs.isdir(path):
+        # A store may list the mark of a folder, an empty object, as if it lay inside.
+        is_mark = path.rstrip("/") == folder
+        if is_mark or name.startswith((".", "_")) or not fs.isdir(path):
             continue
         found = DROP.fullmatch(name)
         day = _parse_day(found[1].encode()) if found else None
