@@ -39,7 +39,7 @@ def run_scale(percent: float, folder: Path, *, training: bool) -> dict[str, Any]
     share = percent / 100
     _job(
         "simulate_dataset", "--out", str(data), "--customers", str(int(CUSTOMERS * share)),
-        "--articles", str(int(ARTICLES * max(share, share**0.3))), "--images", "0",
+        "--articles", str(int(ARTICLES * share**0.3)), "--images", "0",
         "--transactions", str(int(TRANSACTIONS * share)),
     )  # fmt: skip
     rows = _lines(data / "transactions_train.csv")

@@ -1,5 +1,6 @@
 """What a store may refuse, each as one sentence, with the exit code that says whether to retry."""
 
+import json
 import urllib.request
 
 import boto3
@@ -87,10 +88,9 @@ def strict(s3):
     iam = boto3.Session().client("iam", region_name="us-east-1")
     iam.create_user(UserName="lister")
     key = iam.create_access_key(UserName="lister")["AccessKey"]
-    policy = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "%s", "Resource": "*"}}'  # noqa: E501
-    iam.put_user_policy(
-        UserName="lister", PolicyName="list", PolicyDocument=policy % "s3:ListBucket"
-    )
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    iam.put_user_policy(UserName="lister", PolicyName="list", PolicyDocument=policy)
     set_unchecked_requests(s3.endpoint, "0")
     yield key["AccessKeyId"], key["SecretAccessKey"]
     set_unchecked_requests(s3.endpoint, "inf")
