@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from recsys.cleaning.loads import Loads, add_up, choose_parts, remove_unused
 from recsys.cleaning.sources import Source, find_sources
 from recsys.job import Job, run_job
-from recsys.storage import Manifest
+from recsys.manifest import Manifest
 
 
 def build(job: Job) -> None:

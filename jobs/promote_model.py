@@ -9,13 +9,13 @@ import json
 import sys
 from collections.abc import Sequence
 
+from recsys.digest import sha256_of_json
 from recsys.job import Job, run_job
 from recsys.paths import Partition
 from recsys.serving import versions
 from recsys.serving.postgres import database_url
 from recsys.serving.promotion import judge, read_result
 from recsys.serving.versions import ModelVersion
-from recsys.storage import sha256_of_json
 
 
 def build(job: Job) -> None:

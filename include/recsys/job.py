@@ -30,18 +30,11 @@ from pydantic import BaseModel
 
 from recsys import log
 from recsys.config import Config, load_config
+from recsys.digest import sha256_of_code, sha256_of_file, sha256_of_json
 from recsys.errors import RecsysError
+from recsys.manifest import Manifest, Part, fingerprint_of_parts
 from recsys.paths import Partition
-from recsys.storage import (
-    Draft,
-    Lake,
-    Manifest,
-    Part,
-    fingerprint_of_parts,
-    sha256_of_code,
-    sha256_of_file,
-    sha256_of_json,
-)
+from recsys.storage import Draft, Lake
 
 #: A key for data sets that have one partition for all time, such as the id maps.
 ALL_TIME = "all"

@@ -4,14 +4,12 @@ A writer fills a fresh attempt folder; the partition becomes visible when its ma
 and replaced atomically, names that folder. Readers follow the manifest and never list folders.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,55 +20,12 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet
 from fsspec.implementations.local import LocalFileSystem
-from pydantic import BaseModel, ConfigDict
 
 from recsys.errors import DataError, MissingPartitionError
+from recsys.manifest import Manifest, Part, fingerprint_of_parts
 from recsys.paths import WRITTEN_BY, Partition
 
 MANIFEST = "_manifest.json"
-
-
-class Part(BaseModel):
-    """A folder of another partition that a view shows, such as one day of a load."""
-
-    model_config = ConfigDict(frozen=True)
-
-    #: What it holds, such as a day; views are read up to a key.
-    key: str
-    #: The partition that holds the folder, and the folder's name inside its data.
-    dataset: str
-    partition: str
-    folder: str
-    rows: int
-    #: Of the contents alone: equal fingerprints mean equal rows, whatever they were made from.
-    fingerprint: str
-
-
-class Manifest(BaseModel):
-    """What a committed partition holds and what it was made from."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dataset: str
-    key: str
-    #: The folder of the data, relative to the partition's; empty for a view.
-    attempt: str
-    #: Of a view: the folders of other partitions that it shows, by ascending key.
-    parts: tuple[Part, ...] = ()
-    rows: int
-    #: Column names and Arrow types; empty for data that are not a table.
-    columns: dict[str, str]
-    #: Of the inputs, the settings and the code: equal fingerprints mean equal contents.
-    fingerprint: str
-    #: Input name -> its sha256 or fingerprint.
-    inputs: dict[str, str]
-    settings: dict[str, Any]
-    #: Named counts of the job, such as rows read and rows rejected by reason.
-    counts: dict[str, int]
-    #: Other facts, such as `weights: random`, that must be seen downstream.
-    notes: dict[str, Any] = {}
-    finished_at: str
-    seconds: float
 
 
 @dataclass
@@ -317,35 +272,5 @@ def open_store(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
     return fs, path
 
 
-def fingerprint_of_parts(parts: Iterable[Part]) -> str:
-    """Return the fingerprint of what parts hold together, in the order of their keys."""
-    return sha256_of_json([[part.key, part.fingerprint] for part in parts])
-
-
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def sha256_of_file(path: str | Path) -> str:
-    """Return the hexadecimal sha256 of a local file or of an address."""
-    fs, inside = open_store(str(path))
-    with fs.open(inside, "rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def sha256_of_json(value: object) -> str:
-    """Return the sha256 of a value's canonical JSON, the same in every process."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sha256_of_code(folder: Path, patterns: Iterable[str] = ("*.py", "*.sql", "*.jinja")) -> str:
-    """Return the sha256 of the source files below a folder, names and contents."""
-    digest = hashlib.sha256()
-    for path in sorted(p for pattern in patterns for p in folder.rglob(pattern)):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

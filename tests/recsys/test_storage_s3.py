@@ -10,9 +10,11 @@ import pyarrow.parquet
 import pytest
 from tests.s3 import Store
 
+from recsys.digest import sha256_of_file
 from recsys.errors import DataError, MissingPartitionError
+from recsys.manifest import Part
 from recsys.paths import Partition
-from recsys.storage import Lake, Part, sha256_of_file
+from recsys.storage import Lake
 
 SALES = Partition("features.articles", "2020-09-22")
 FOLDER = "lake/features/articles/2020-09-22"

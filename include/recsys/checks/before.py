@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from recsys.checks.result import Check, Histogram, Status, from_table
+from recsys.manifest import Manifest
 from recsys.paths import Partition
-from recsys.storage import Lake, Manifest
+from recsys.storage import Lake
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recsys.cleaning.sources import Source
+from recsys.digest import sha256_of_json
+from recsys.manifest import Manifest, Part
 from recsys.paths import Partition
-from recsys.storage import Lake, Manifest, Part, sha256_of_json
+from recsys.storage import Lake
 
 LOADS = "cleaned.loads"
 

@@ -8,9 +8,10 @@ from pathlib import PurePosixPath
 from fsspec.implementations.local import LocalFileSystem
 
 from recsys.cleaning.raw import check_file, check_folder, drop_folders
+from recsys.digest import sha256_of_file, sha256_of_json
 from recsys.errors import DataError
 from recsys.paths import DROPS_FOLDER, TRANSACTIONS_CSV
-from recsys.storage import open_store, sha256_of_file, sha256_of_json
+from recsys.storage import open_store
 
 
 @dataclass(frozen=True)

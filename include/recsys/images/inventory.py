@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from recsys.columns import Columns as C
+from recsys.digest import sha256_of_json
 from recsys.images.load import Reason
 from recsys.paths import IMAGES_FOLDER, image_path
 from recsys.schemas import REJECTED
-from recsys.storage import open_store, sha256_of_json
+from recsys.storage import open_store
 
 #: The listing that is kept beside the vectors, so that unchanged files are not read again.
 LISTING = pa.schema(

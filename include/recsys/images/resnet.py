@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys.config import ImagesConfig
+from recsys.digest import sha256_of_file, sha256_of_json
 from recsys.errors import ConfigError
 from recsys.images.load import SIZE, Pixels
-from recsys.storage import sha256_of_file, sha256_of_json
 
 DIM = 2048
 IMAGENET_FILE = "resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from recsys.columns import FIRST_KEY, PADDING_KEY
+from recsys.digest import sha256_of_file
 from recsys.errors import DataError
 from recsys.examples.encode import Encoder, Float32, Int32
 from recsys.models.batches import pair_features
 from recsys.models.inputs import Pca, Snapshot
 from recsys.paths import Partition
-from recsys.storage import sha256_of_file
 
 if TYPE_CHECKING:
     from recsys.models.network import Recommender
