@@ -8,14 +8,14 @@ from uuid import uuid4
 import psycopg2
 import pytest
 from pyspark.sql import SparkSession
-from tests.s3 import s3, s3_server
+from tests.s3 import s3, s3_server, strict
 
 from recsys.config import Config, load_config
 from recsys.schemas import RAW_ARTICLES
 from recsys.storage import Lake
 from stack.postgres import Postgres
 
-__all__ = ["s3", "s3_server"]
+__all__ = ["s3", "s3_server", "strict"]
 
 # Py4J says goodbye when the interpreter ends, after pytest has closed its streams.
 logging.getLogger("py4j").setLevel(logging.WARNING)

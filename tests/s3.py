@@ -1,6 +1,8 @@
 """An object store for tests: a moto server of this process, and a bucket of its own for each."""
 
+import json
 import logging
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -87,3 +89,29 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     yield Store(client, bucket, s3_server)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+def _set_unchecked_requests(endpoint: str, number: str) -> None:
+    """Let the store ask for credentials after so many requests."""
+    request = urllib.request.Request(
+        f"{endpoint}/moto-api/reset-auth", number.encode(), {"Content-Type": "text/plain"}
+    )
+    urllib.request.urlopen(request).close()
+
+
+@pytest.fixture
+def strict(s3: Store) -> Iterator[tuple[str, str]]:
+    """The store asks who it is; yield the key of a user who may list buckets, no more."""
+    s3.put("raw/a.csv", b"x")
+    iam = boto3.Session().client("iam", region_name="us-east-1")
+    iam.create_user(UserName="lister")
+    key = iam.create_access_key(UserName="lister")["AccessKey"]
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    iam.put_user_policy(UserName="lister", PolicyName="list", PolicyDocument=policy)
+    _set_unchecked_requests(s3.endpoint, "0")
+    yield key["AccessKeyId"], key["SecretAccessKey"]
+    _set_unchecked_requests(s3.endpoint, "inf")
+    iam.delete_user_policy(UserName="lister", PolicyName="list")
+    iam.delete_access_key(UserName="lister", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName="lister")

@@ -32,6 +32,7 @@ from recsys import log
 from recsys.config import Config, load_config
 from recsys.digest import sha256_of_code, sha256_of_file, sha256_of_json
 from recsys.errors import RecsysError
+from recsys.faults import explained_store
 from recsys.manifest import Manifest, Part, fingerprint_of_parts
 from recsys.paths import Partition
 from recsys.storage import Draft, Lake
@@ -237,11 +238,15 @@ def run_job(
     job: Job | None = None
     try:
         config = load_config(args.env, _overrides(args))
-        job = Job(name, config, args.run_date, args, Lake(config.lake_root), logger)
-        logger.info(
-            "start %s", log.fields(run_date=args.run_date, env=config.env, lake=config.lake_root)
-        )
-        build(job)
+        with explained_store(config.lake_root, config.data):
+            lake = Lake(config.lake_root)
+            lake.reach()
+            job = Job(name, config, args.run_date, args, lake, logger)
+            logger.info(
+                "start %s",
+                log.fields(run_date=args.run_date, env=config.env, lake=config.lake_root),
+            )
+            build(job)
     except RecsysError as error:
         status = {2: "bad_data", 3: "bad_configuration"}.get(error.exit_code, "failed")
         _finish(job, args, status=status, started=started, error=str(error))
@@ -314,5 +319,10 @@ def _finish(
     report = job.report(status=status, seconds=time.monotonic() - started, error=error)
     rows = {f"{o['dataset']}": o["rows"] for o in report["outputs"]}
     job.logger.info("end %s", log.fields(status=status, seconds=report["seconds"], **rows))
-    if args.report:
-        job.lake.write_text(args.report, json.dumps(report, indent=2, default=str))
+    if not args.report:
+        return
+    try:
+        with explained_store(job.config.lake_root):
+            job.lake.write_text(args.report, json.dumps(report, indent=2, default=str))
+    except RecsysError as fault:  # it must not hide what the job came to
+        job.logger.warning("no report: %s", fault)

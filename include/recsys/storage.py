@@ -52,6 +52,20 @@ class Lake:
         path = f"{self.root}/{relative}"
         return path if self.is_local else str(self.fs.unstrip_protocol(path))
 
+    def reach(self) -> None:
+        """Ask the store once: what is wrong with it is known before work starts.
+
+        Raises:
+            OSError: the store has no such bucket, or refuses; see `recsys.faults.explained_store`.
+        """
+        if self.is_local:
+            return
+        try:
+            self.fs.ls(self.root, detail=False)
+        except FileNotFoundError as error:
+            if error.__cause__ is not None:
+                raise  # the store's own word; else the lake is only empty
+
     def manifest(self, partition: Partition) -> Manifest | None:
         """Return the committed manifest, or None where nothing was committed."""
         path = f"{self.root}/{partition.folder}/{MANIFEST}"

@@ -11,8 +11,8 @@ from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError
 
 from recsys.errors import ConfigError
+from recsys.faults import explained
 from recsys.mirror.checksum import Stated, even_parts
-from recsys.mirror.faults import explained
 
 #: How often boto3 tries a request, with growing pauses between.
 ATTEMPTS = 5

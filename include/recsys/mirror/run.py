@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Event, Lock
 
 from recsys.errors import ConfigError, RecsysError
+from recsys.faults import ObjectError
 from recsys.log import fields
 from recsys.mirror.bucket import Bucket, RemoteFile
-from recsys.mirror.faults import ObjectError
 from recsys.mirror.index import FOLDER, Index, open_index
 from recsys.mirror.names import check_names, folder_of, is_inside, is_plain
 from recsys.mirror.transfer import entry_of, fetch, is_same

@@ -14,9 +14,9 @@ from botocore.exceptions import (
 )
 
 from recsys.errors import RecsysError
+from recsys.faults import ObjectError
 from recsys.mirror.bucket import Bucket, RemoteFile
 from recsys.mirror.checksum import DamagedError, Stated, verify
-from recsys.mirror.faults import ObjectError
 from recsys.mirror.index import Entry
 
 BLOCK_BYTES = 1 << 20

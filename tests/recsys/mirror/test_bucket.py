@@ -1,15 +1,11 @@
 """What a store may refuse, each as one sentence, with the exit code that says whether to retry."""
 
-import json
-import urllib.request
-
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from recsys.errors import ConfigError, RecsysError
+from recsys.faults import ObjectError, explained
 from recsys.mirror.bucket import Bucket
-from recsys.mirror.faults import ObjectError, explained
 
 CLOSED = "http://127.0.0.1:9"
 
@@ -73,38 +69,13 @@ def test_an_unknown_profile(s3, monkeypatch):
     assert str(error).endswith("The config profile (nobody) could not be found")
 
 
-def set_unchecked_requests(endpoint: str, number: str) -> None:
-    """Let the store ask for credentials after so many requests."""
-    request = urllib.request.Request(
-        f"{endpoint}/moto-api/reset-auth", number.encode(), {"Content-Type": "text/plain"}
-    )
-    urllib.request.urlopen(request).close()
-
-
-@pytest.fixture
-def strict(s3):
-    """The store asks who it is; there is a user who may list the bucket and read nothing."""
-    s3.put("raw/a.csv", b"x")
-    iam = boto3.Session().client("iam", region_name="us-east-1")
-    iam.create_user(UserName="lister")
-    key = iam.create_access_key(UserName="lister")["AccessKey"]
-    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    iam.put_user_policy(UserName="lister", PolicyName="list", PolicyDocument=policy)
-    set_unchecked_requests(s3.endpoint, "0")
-    yield key["AccessKeyId"], key["SecretAccessKey"]
-    set_unchecked_requests(s3.endpoint, "inf")
-    iam.delete_user_policy(UserName="lister", PolicyName="list")
-    iam.delete_access_key(UserName="lister", AccessKeyId=key["AccessKeyId"])
-    iam.delete_user(UserName="lister")
-
-
 def test_credentials_that_the_store_does_not_know(s3, strict):
     error = error_of(f"{s3.address}/raw")
     assert (error.exit_code, str(error)) == (
         3,
-        f"no permission to read {s3.address}/raw at {s3.endpoint} (InvalidAccessKeyId): check the"
-        " credentials, which must allow listing the bucket and reading its objects",
+        f"no permission for {s3.address}/raw at {s3.endpoint} (InvalidAccessKeyId): check the"
+        " credentials, which must allow listing the bucket and reading its objects, and a lake's"
+        " writing them",
     )
 
 
@@ -114,7 +85,7 @@ def test_no_permission_to_read_what_may_be_listed(s3, strict, monkeypatch):
     bucket = Bucket(f"{s3.address}/raw")
     (file,) = bucket.list_files()
     for ask in (bucket.open, bucket.describe):
-        with pytest.raises(ConfigError, match=r"no permission to read s3://.*/raw/a.csv at"):
+        with pytest.raises(ConfigError, match=r"no permission for s3://.*/raw/a.csv at"):
             ask(file)
 
 

@@ -1,5 +1,6 @@
 """What can go wrong with an object store, each as one sentence."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,6 +31,27 @@ BUSY = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "TooM
 
 class ObjectError(RecsysError):
     """One object could not be brought this time; the others still can."""
+
+
+def endpoint_url() -> str | None:
+    """Return where the store is by the environment, as boto3 reads it; None for Amazon's."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+
+
+@contextmanager
+def explained_store(*addresses: str) -> Iterator[None]:
+    """Turn what s3fs raises in a block that uses `addresses` into the errors of `explained`.
+
+    s3fs hides boto3's errors behind those of the operating system, which do not say what is wrong.
+    """
+    remote = " or ".join(address for address in addresses if "://" in address)
+    with explained(remote, endpoint_url() or "Amazon S3"):
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error.__cause__, ClientError):
+                raise error.__cause__ from error
+            raise
 
 
 @contextmanager
@@ -70,8 +92,8 @@ def _explain(error: ClientError, address: str, endpoint: str) -> RecsysError:
         return ConfigError(f"no bucket for {address} at {endpoint}: check its name")
     if code in REFUSED:
         return ConfigError(
-            f"no permission to read {address} at {endpoint} ({code}): check the credentials,"
-            " which must allow listing the bucket and reading its objects"
+            f"no permission for {address} at {endpoint} ({code}): check the credentials, which"
+            " must allow listing the bucket and reading its objects, and a lake's writing them"
         )
     if code in CHANGED:
         return ObjectError(f"{address} changed while it was read: run again")
