@@ -5,6 +5,7 @@ and replaced atomically, names that folder. Readers follow the manifest and neve
 """
 
 import os
+import posixpath
 import shutil
 import tempfile
 import time
@@ -90,31 +91,40 @@ class Lake:
         folder = f"{self.root}/{Partition(dataset, 'any').folder.rsplit('/', 1)[0]}"
         return sorted(path.split("/")[-2] for path in self.fs.glob(f"{folder}/*/{MANIFEST}"))
 
-    def files(self, partition: Partition, *, before: str | None = None) -> list[str]:
+    def files(
+        self, partition: Partition, *, since: str | None = None, before: str | None = None
+    ) -> list[str]:
         """Return the addresses of the committed Parquet files, in a fixed order.
 
         Args:
             partition: a table, or a view of parts of other tables.
+            since: of a view, only the parts whose key is this one or greater.
             before: of a view, only the parts whose key is less than this one.
 
         Raises:
             MissingPartitionError: the partition, or one that it shows, was never committed.
         """
-        return [self.address(path) for path in self._files(partition, before)]
+        return [self.address(path) for path in self._files(partition, since, before)]
 
-    def _files(self, partition: Partition, before: str | None = None) -> list[str]:
+    def _files(
+        self, partition: Partition, since: str | None = None, before: str | None = None
+    ) -> list[str]:
         """Return the files of `files`, relative to the root."""
         manifest = self.require(partition)
         if not manifest.parts:
             return self._parquet_below(f"{partition.folder}/{manifest.attempt}")
-        shown = [p for p in manifest.parts if before is None or p.key < before]
+        shown = [
+            p
+            for p in manifest.parts
+            if (since is None or p.key >= since) and (before is None or p.key < before)
+        ]
         files: list[str] = []
         for dataset, key in sorted({(p.dataset, p.partition) for p in shown}):
             source = Partition(dataset, key)
             root = f"{source.folder}/{self.require(source).attempt}"
             wanted = {p.folder for p in shown if (p.dataset, p.partition) == (dataset, key)}
             below = self._parquet_below(root)
-            files += [f for f in below if f[len(root) + 1 :].rsplit("/", 1)[0] in wanted]
+            files += [f for f in below if posixpath.dirname(f[len(root) + 1 :]) in wanted]
         return sorted(files, key=lambda file: file.rsplit("/", 2)[1:])
 
     def _parquet_below(self, folder: str) -> list[str]:
@@ -137,14 +147,31 @@ class Lake:
         partition: Partition,
         columns: Sequence[str] | None = None,
         filter: pa.dataset.Expression | None = None,
+        *,
+        since: str | None = None,
+        before: str | None = None,
     ) -> pa.Table:
-        """Return a committed table, or the columns and rows of it that are asked for."""
-        wanted = None if columns is None else list(columns)
-        return self.scan(partition).to_table(columns=wanted, filter=filter)
+        """Return a committed table, or the columns and rows of it that are asked for.
 
-    def scan(self, partition: Partition) -> pa.dataset.Dataset:
-        """Return a committed table as an Arrow data set, to be read in batches."""
-        files = [f"{self.root}/{file}" for file in self._files(partition)]
+        `since` and `before` choose parts of a view as in `files`.
+        """
+        wanted = None if columns is None else list(columns)
+        data = self.scan(partition, since=since, before=before)
+        return data.to_table(columns=wanted, filter=filter)
+
+    def scan(
+        self, partition: Partition, *, since: str | None = None, before: str | None = None
+    ) -> pa.dataset.Dataset:
+        """Return a committed table as an Arrow data set, to be read in batches.
+
+        `since` and `before` choose parts of a view as in `files`.
+
+        Raises:
+            DataError: no part is chosen.
+        """
+        files = [f"{self.root}/{file}" for file in self._files(partition, since, before)]
+        if not files:
+            raise DataError(f"{partition} has nothing since {since} and before {before}")
         return pa.dataset.dataset(files, filesystem=self.fs, format="parquet")
 
     def show(
