@@ -22,7 +22,7 @@ from recsys.job import Job, run_job
 from recsys.paths import Partition
 from recsys.storage import Draft
 
-FEATURES = ("purchases", "popularity", "copurchases")
+FEATURES = ("popularity", "copurchases")
 
 
 def build(job: Job) -> None:

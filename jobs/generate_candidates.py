@@ -14,23 +14,22 @@ from recsys.errors import ConfigError
 from recsys.inference.candidates import Candidates
 from recsys.inference.run import Scorer, scorer_inputs, scorer_notes
 from recsys.inference.sources import find_candidates, load_sources
-from recsys.job import Job, run_job
+from recsys.job import Before, Input, Job, run_job
 from recsys.serving.versions import champion
 from recsys.storage import Draft
 
-DATASETS = (
-    "cleaned.customers",
-    "features.purchases",
-    "features.popularity",
-    "features.copurchases",
-)
+DATASETS = ("cleaned.customers", "features.popularity", "features.copurchases")
 
 
 def build(job: Job) -> None:
     """Write `candidates.pairs` of the run date, a file a shard of customers."""
     version = job.args.model_version or _champion(job)
     job.facts["model_version"] = version
-    inputs = [*scorer_inputs(job, version), *(job.partition(name) for name in DATASETS)]
+    inputs: list[Input] = [
+        *scorer_inputs(job, version),
+        *(job.partition(name) for name in DATASETS),
+        Before(job.partition("cleaned.transactions"), job.run_date),
+    ]
     step = job.step(["candidates.pairs"], inputs=inputs, settings=job.config.candidates)
     if step.is_current:
         return
@@ -42,7 +41,13 @@ def build(job: Job) -> None:
 def _write(job: Job, version: str, draft: Draft) -> None:
     lake, config = job.lake, job.config.candidates
     scorer = Scorer.load(job, version)
-    sources = load_sources(lake, scorer.model, scorer.snapshot, config=config)
+    sources = load_sources(
+        lake,
+        scorer.model,
+        scorer.snapshot,
+        transactions=job.partition("cleaned.transactions"),
+        config=config,
+    )
     customers = lake.read(job.partition("cleaned.customers"), columns=[C.CUSTOMER_KEY])
     keys = customers.sort_by(C.CUSTOMER_KEY)[C.CUSTOMER_KEY].to_numpy()
     draft.counts["customers"] = len(keys)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from recsys.errors import DataError
-from recsys.job import Job, run_job
+from recsys.job import Before, Input, Job, run_job
 from recsys.serving.postgres import database_url
 from recsys.serving.publish import publish
 from recsys.serving.snapshot import Run, Snapshot
@@ -37,7 +37,10 @@ def describe_run(job: Job, snapshot: Snapshot) -> Run:
         MissingPartitionError: an input was never committed.
         DataError: lists and similar articles are of different models.
     """
-    inputs = list(snapshot.partitions.values())
+    partitions = list(snapshot.partitions.values())
+    inputs: list[Input] = [
+        Before(p, job.run_date) if p.dataset == "cleaned.transactions" else p for p in partitions
+    ]
     lists = job.lake.require(snapshot.partitions["recommendations.lists"])
     similar = job.lake.require(snapshot.partitions["recommendations.similar_articles"])
     if similar.notes.get("model_version") != lists.notes["model_version"]:
@@ -53,7 +56,7 @@ def describe_run(job: Job, snapshot: Snapshot) -> Run:
         policy_days=lists.settings["policy_days"],
         k=lists.settings["k"],
         fingerprint=job.fingerprint(inputs=inputs),
-        inputs={str(i): job.lake.require(i).fingerprint for i in inputs},
+        inputs={str(p): job.lake.require(p).fingerprint for p in partitions},
         notes=lists.notes,
     )
 

@@ -9,21 +9,25 @@ from collections.abc import Sequence
 
 from recsys.errors import DataError
 from recsys.inference.candidates import Candidates
-from recsys.inference.policy import exclusions
+from recsys.inference.policy import read_exclusions
 from recsys.inference.rank import rank
 from recsys.inference.run import Scorer, candidates_version, scorer_inputs, scorer_notes
 from recsys.inference.sources import best_sellers_of, popular_orders
-from recsys.job import Job, run_job
+from recsys.job import Before, Input, Job, run_job
 from recsys.storage import Draft
 
-DATASETS = ("candidates.pairs", "cleaned.customers", "features.purchases", "features.popularity")
+DATASETS = ("candidates.pairs", "cleaned.customers", "features.popularity")
 
 
 def build(job: Job) -> None:
     """Write `recommendations.lists` of the run date, a file a shard of customers."""
     version = candidates_version(job)
     job.facts["model_version"] = version
-    inputs = [*scorer_inputs(job, version), *(job.partition(name) for name in DATASETS)]
+    inputs: list[Input] = [
+        *scorer_inputs(job, version),
+        *(job.partition(name) for name in DATASETS),
+        Before(job.partition("cleaned.transactions"), job.run_date),
+    ]
     settings = job.config.recommendations.model_dump(include={"k", "policy", "policy_days"})
     step = job.step(["recommendations.lists"], inputs=inputs, settings=settings)
     if step.is_current:
@@ -40,8 +44,10 @@ def _write(job: Job, version: str, draft: Draft) -> None:
     popularity = lake.read(job.partition("features.popularity"))
     best_sellers = best_sellers_of(popularity, scorer.snapshot.is_on_sale)
     popular = popular_orders(best_sellers, scorer.snapshot)
-    excluded = exclusions(
-        lake.read(job.partition("features.purchases")),
+    excluded = read_exclusions(
+        lake,
+        job.partition("cleaned.transactions"),
+        cutoff=job.run_date,
         policy=config.policy,
         days=config.policy_days,
         customers=len(scorer.snapshot.age_bands),

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.examples.split import from_table
-from recsys.job import ALL_TIME, Job, Step, run_job
-from recsys.paths import Partition
+from recsys.job import ALL_TIME, Before, Input, Job, Step, run_job
 from recsys.schemas import PARTS
 
 
@@ -27,15 +26,20 @@ def build(job: Job) -> None:
         _train(job, step, version)
 
 
-def _inputs(job: Job) -> list[Partition]:
+def _inputs(job: Job) -> list[Input]:
     split = job.partition("examples.split")
     snapshots = from_table(job.lake.read(split))
-    inputs = [split, job.partition("examples.pairs"), job.partition("cleaned.articles")]
-    inputs.append(job.partition("images.embeddings", ALL_TIME))
+    last = max(s.cutoff for s in snapshots if s.part == "validation")
+    inputs: list[Input] = [
+        split,
+        job.partition("examples.pairs"),
+        job.partition("cleaned.articles"),
+        Before(job.partition("cleaned.transactions"), last),
+        job.partition("images.embeddings", ALL_TIME),
+    ]
     for name in ("customers", "articles"):
         inputs += [job.partition(f"features.{name}", s.cutoff) for s in snapshots]
-    last = max(s.cutoff for s in snapshots if s.part == "validation")
-    names = ("purchases", "popularity", "copurchases")
+    names = ("popularity", "copurchases")
     return inputs + [job.partition(f"features.{name}", last) for name in names]
 
 

@@ -8,6 +8,7 @@ from tests.recsys.conftest import (
     toy_popularity,
     toy_purchases,
     toy_snapshot,
+    toy_transactions,
 )
 from tests.recsys.serving.conftest import database, fill_lake, query
 
@@ -22,4 +23,5 @@ __all__ = [
     "toy_popularity",
     "toy_purchases",
     "toy_snapshot",
+    "toy_transactions",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from jobs import evaluate
-from tests.recsys.conftest import commit
+from tests.recsys.conftest import commit, commit_transactions, make_transactions
 
 from recsys.config import Config
 from recsys.paths import Partition
@@ -20,7 +20,7 @@ CUTOFF, LABEL_END, RUN_DATE = date(2020, 9, 1), date(2020, 9, 8), date(2020, 9, 
 
 
 @pytest.fixture
-def test_window(toy_lake: Lake) -> None:
+def test_window(toy_lake: Lake, toy_transactions: pa.Table) -> None:
     """In the window customer 2 buys 2 again and 3, customer 3 buys 7; later purchases are none."""
     for name in ("customers", "articles"):
         commit(toy_lake, f"cleaned.{name}", RUN_DATE, pa.table({"key": [1]}))
@@ -35,21 +35,14 @@ def test_window(toy_lake: Lake) -> None:
     columns = [list(column) for column in zip(*pairs, strict=True)]
     commit(toy_lake, "examples.pairs", RUN_DATE, pa.table(columns, schema=EXAMPLES_PAIRS))
     bought = [
-        (date(2020, 8, 31), 4, 7),
-        (CUTOFF, 2, 2),
-        (date(2020, 9, 7), 2, 3),
-        (date(2020, 9, 7), 3, 7),
-        (LABEL_END, 5, 7),
+        (date(2020, 8, 31), 4, 7, 1),
+        (CUTOFF, 2, 2, 1),
+        (date(2020, 9, 7), 2, 3, 1),
+        (date(2020, 9, 7), 3, 7, 1),
+        (LABEL_END, 5, 7, 1),
     ]
-    days, customers, articles = zip(*bought, strict=True)
-    transactions = pa.table(
-        {
-            "t_dat": pa.array(days, pa.date32()),
-            "customer_key": pa.array(customers, pa.int32()),
-            "article_key": pa.array(articles, pa.int32()),
-        }
-    )
-    commit(toy_lake, "cleaned.transactions", RUN_DATE, transactions)
+    transactions = pa.concat_tables([toy_transactions, make_transactions(bought)])
+    commit_transactions(toy_lake, RUN_DATE, transactions)
 
 
 def run(config: Config, *flags: str) -> int:
@@ -107,12 +100,12 @@ def test_headline_figures_are_facts_also_of_a_run_with_nothing_to_do(
 def test_a_window_without_purchases_is_bad_data(
     config: Config,
     toy_lake: Lake,
+    toy_transactions: pa.Table,
     test_window: None,
     fixed_scorer: list[object],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    transactions = toy_lake.read(Partition("cleaned.transactions", str(RUN_DATE)))
-    commit(toy_lake, "cleaned.transactions", RUN_DATE, transactions.slice(0, 1))
+    commit_transactions(toy_lake, RUN_DATE, toy_transactions)
 
     assert run(config) == 2
     assert "nobody bought anything in [2020-09-01, 2020-09-08)" in capsys.readouterr().err

@@ -1,10 +1,13 @@
 """The job that finds candidates, with a model of known scores."""
 
 import json
+from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from jobs import generate_candidates
+from tests.recsys.conftest import commit_transactions, make_transactions
 
 from recsys.config import Config
 from recsys.paths import Partition
@@ -65,6 +68,19 @@ def test_a_second_run_loads_no_model(
     assert len(fixed_scorer) == 1
     assert report(config)["status"] == "unchanged"
     assert report(config)["facts"] == {"model_version": VERSION}
+
+
+def test_only_purchases_before_the_run_date_make_candidates_anew(
+    config: Config, toy_lake: Lake, toy_transactions: pa.Table, fixed_scorer: list[object]
+) -> None:
+    run(config, f"--model-version={VERSION}")
+
+    for day, status in ((date(2020, 9, 1), "unchanged"), (date(2020, 8, 31), "written")):
+        bought = pa.concat_tables([toy_transactions, make_transactions([(day, 4, 5, 1)])])
+        commit_transactions(toy_lake, "2020-09-01", bought)
+        assert run(config, f"--model-version={VERSION}") == 0
+        assert report(config)["status"] == status
+    assert toy_lake.require(PAIRS).counts["past_purchase"] == 3
 
 
 def test_without_a_version_the_champion_is_used(

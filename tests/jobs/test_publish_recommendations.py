@@ -1,10 +1,13 @@
 """publish_recommendations and check_recommendations, from their command lines."""
 
 import json
+from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from jobs import check_recommendations, publish_recommendations
+from tests.recsys.conftest import commit_transactions, make_transactions
 
 from recsys.paths import Partition
 
@@ -50,13 +53,19 @@ def test_publish_then_check(run, fill_lake, query, config):
     )
 
 
-def test_publishing_again_is_unchanged_unless_forced(run, fill_lake):
+def test_publishing_again_is_unchanged_unless_forced(run, fill_lake, lake):
     fill_lake()
     run(publish_recommendations)
+    today = make_transactions([(date(2020, 9, 22), 5, 5, 1)])
+    history = lake.read(Partition("cleaned.transactions", DAY))
+    commit_transactions(lake, DAY, pa.concat_tables([history, today]))
     code, report = run(publish_recommendations)
     assert (code, report["status"], report["facts"]["run_id"]) == (0, "unchanged", 1)
     code, report = run(publish_recommendations, "--force")
     assert (code, report["status"], report["facts"]["run_id"]) == (0, "written", 2)
+    commit_transactions(lake, DAY, history.slice(1))
+    code, report = run(publish_recommendations)
+    assert (code, report["status"], report["facts"]["run_id"]) == (0, "written", 3)
 
 
 def test_an_older_day_is_kept_aside_and_the_check_knows(run, fill_lake):

@@ -1,10 +1,13 @@
 """The job that ranks candidates, with a model of known scores."""
 
 from collections import Counter
+from datetime import date
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from jobs import generate_candidates, rank_candidates
-from tests.recsys.conftest import commit
+from tests.recsys.conftest import commit, commit_transactions, make_transactions
 
 from recsys.config import Config
 from recsys.paths import Partition
@@ -66,6 +69,19 @@ def test_another_policy_needs_no_new_candidates_and_the_same_one_no_work(
 
     assert run(config, "--set=recommendations.policy=last_n_days") == 0
     assert len(fixed_scorer) == 2
+
+
+def test_a_purchase_that_came_late_is_left_out_of_the_same_candidates(
+    config: Config, candidates: None, toy_lake: Lake, toy_transactions: pa.Table
+) -> None:
+    assert run(config) == 0
+    late = make_transactions([(date(2020, 8, 20), 4, 5, 1), (date(2020, 9, 1), 4, 7, 1)])
+    commit_transactions(toy_lake, "2020-09-01", pa.concat_tables([toy_transactions, late]))
+
+    assert run(config) == 0
+    of_4 = toy_lake.read(LISTS, filter=pc.field("customer_key") == 4)
+    # 5 was bought before the run date, 7 only on it.
+    assert of_4["article_key"].to_pylist() == [7, 6, 4, 3]
 
 
 def test_more_than_the_catalogue_has_is_bad_data_and_nothing_is_visible(

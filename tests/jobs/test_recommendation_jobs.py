@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from jobs import (
@@ -14,7 +15,7 @@ from jobs import (
     rank_candidates,
     train_models,
 )
-from tests.recsys.conftest import commit
+from tests.recsys.conftest import commit, commit_transactions, make_transactions
 from tests.recsys.models.conftest import fill_lake as fill_lake_for_training
 
 from recsys.config import Config
@@ -31,14 +32,22 @@ K = 4
 def fill_lake(lake: Lake) -> None:
     """Commit what every job reads; the night's features are those of the test cutoff."""
     fill_lake_for_training(lake, RUN_DATE)
-    for name in ("customers", "articles", "purchases", "popularity", "copurchases"):
+    for name in ("customers", "articles", "popularity", "copurchases"):
         dataset = f"features.{name}"
         commit(lake, dataset, RUN_DATE, lake.read(Partition(dataset, str(TEST_CUTOFF))))
     customers = lake.read(Partition("features.customers", str(RUN_DATE)), ["customer_key"])
     commit(lake, "cleaned.customers", RUN_DATE, customers)
     pairs = lake.read(Partition("examples.pairs", str(RUN_DATE)))
     bought = pairs.filter((pc.field("part") == "test") & (pc.field("label") == 1))
-    commit(lake, "cleaned.transactions", RUN_DATE, bought)
+    in_window = [(TEST_CUTOFF, c, a, 1) for c, a in _pairs_of(bought)]
+    history = lake.read(Partition("cleaned.transactions", str(RUN_DATE)))
+    transactions = pa.concat_tables([history, make_transactions(in_window)])
+    commit_transactions(lake, RUN_DATE, transactions)
+
+
+def _pairs_of(table: pa.Table) -> set[tuple[int, int]]:
+    customers, articles = table["customer_key"].to_pylist(), table["article_key"].to_pylist()
+    return set(zip(customers, articles, strict=True))
 
 
 def flags(config: Config) -> list[str]:
@@ -72,15 +81,11 @@ def test_from_a_model_to_lists(config: Config, lake: Lake) -> None:
     assert lists["customer_key"].to_pylist() == sorted(customers.to_pylist() * K)
     scores = lists["score"].to_numpy().reshape(-1, K)
     assert (np.diff(scores, axis=1) <= 0).all()
-    pairs = set(
-        zip(lists["customer_key"].to_pylist(), lists["article_key"].to_pylist(), strict=True)
-    )
+    pairs = _pairs_of(lists)
     assert len(pairs) == len(lists)
-    purchases = lake.read(Partition("features.purchases", str(RUN_DATE)))
-    bought = zip(
-        purchases["customer_key"].to_pylist(), purchases["article_key"].to_pylist(), strict=True
-    )
-    assert not pairs & set(bought)
+    bought = _pairs_of(lake.read(Partition("cleaned.transactions", str(RUN_DATE))))
+    assert len(bought) > 59 * 5  # the history, and the window after it
+    assert not pairs & bought
     articles = lake.read(Partition("features.articles", str(RUN_DATE)))
     on_sale = articles.filter(pc.field("is_on_sale"))["article_key"].to_pylist()
     assert set(lists["article_key"].to_pylist()) <= set(on_sale)

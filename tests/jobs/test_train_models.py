@@ -5,8 +5,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from jobs.train_models import main
+from tests.recsys.conftest import commit_transactions, make_transactions
 from tests.recsys.models.conftest import fill_lake
 
 from recsys.config import Config
@@ -54,7 +56,10 @@ def test_a_version_is_trained_once_and_named_ever_after(config: Config, lake: La
         encoders = [(folder / r / "encoder.json").read_text() for r in ("evaluated", "served")]
         assert encoders[0] != encoders[1]
 
-    # Again: nothing to do, said without loading TensorFlow.
+    # Again, with purchases after the validation cutoff: nothing to do, said without TensorFlow.
+    history = lake.read(Partition("cleaned.transactions", str(RUN_DATE)))
+    later = make_transactions([(date(2020, 9, 9), 2, 3, 1)])
+    commit_transactions(lake, RUN_DATE, pa.concat_tables([history, later]))
     code = (
         "import sys; from jobs.train_models import main; status = main(sys.argv[1:]);"
         "sys.exit(9 if 'tensorflow' in sys.modules else status)"

@@ -1,18 +1,21 @@
 """A world of six articles and four customers that fits on a page, and a model of known scores."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from recsys.features.interactions import Catalogue, CustomerRows
 from recsys.inference.run import Scorer
 from recsys.job import Job
+from recsys.manifest import Part
 from recsys.models.inputs import Snapshot
 from recsys.paths import Partition
-from recsys.schemas import AGE_BANDS
+from recsys.schemas import AGE_BANDS, CLEANED_TRANSACTIONS
 from recsys.storage import Lake
 
 ARTICLES = 9  # keys 2..8; 8 is not on sale
@@ -88,14 +91,26 @@ def toy_snapshot() -> Snapshot:
 
 
 @pytest.fixture
-def toy_purchases() -> pa.Table:
+def toy_transactions() -> pa.Table:
     """Customer 2 bought 2 yesterday and 8, not on sale, before; customer 3 bought 4 long ago."""
+    return make_transactions(
+        [
+            (date(2020, 6, 3), 3, 4, 2),
+            (date(2020, 7, 23), 2, 8, 1),
+            (date(2020, 8, 31), 2, 2, 1),
+        ]
+    )
+
+
+@pytest.fixture
+def toy_purchases() -> pa.Table:
+    """The toy transactions as of RUN_DATE."""
     return pa.table(
         {
             "customer_key": pa.array([2, 2, 3], pa.int32()),
-            "article_key": pa.array([8, 2, 4], pa.int32()),
+            "article_key": pa.array([2, 8, 4], pa.int32()),
             "quantity": pa.array([1, 1, 2], pa.int32()),
-            "days_since": pa.array([40, 1, 90], pa.int32()),
+            "days_since": pa.array([1, 40, 90], pa.int32()),
         }
     )
 
@@ -147,9 +162,47 @@ def commit(lake: Lake, dataset: str, key: object, table: pa.Table) -> None:
         lake.put_table(draft, table)
 
 
+def make_transactions(rows: Sequence[tuple[date, int, int, int]]) -> pa.Table:
+    """Return cleaned.transactions of (day, customer, article, quantity), at one price."""
+    days, customers, articles, quantities = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "t_dat": days,
+            "customer_key": customers,
+            "article_key": articles,
+            "price": [0.05] * len(rows),
+            "sales_channel_id": [2] * len(rows),
+            "quantity": quantities,
+        },
+        schema=CLEANED_TRANSACTIONS,
+    )
+
+
+def commit_transactions(lake: Lake, run_date: object, transactions: pa.Table) -> None:
+    """Commit cleaned.transactions as they are: a view by day of the folders of a load."""
+    load, parts = Partition("cleaned.loads", f"load-{run_date}"), []
+    with lake.write(load, fingerprint=f"load {run_date}") as draft:
+        for day in sorted(set(transactions["t_dat"].to_pylist())):
+            rows, folder = transactions.filter(pc.field("t_dat") == day), f"day={day}"
+            Path(draft.path, folder).mkdir()
+            lake.put_table(draft, rows, f"{folder}/part-00000.parquet")
+            parts.append(
+                Part(
+                    key=str(day),
+                    dataset=load.dataset,
+                    partition=load.key,
+                    folder=folder,
+                    rows=len(rows),
+                    fingerprint=str(rows.to_pydict()),
+                )
+            )
+    view = Partition("cleaned.transactions", str(run_date))
+    lake.show(view, parts, like=lake.require(load), counts={}, notes={})
+
+
 @pytest.fixture
 def toy_lake(
-    lake: Lake, toy_purchases: pa.Table, toy_popularity: pa.Table, toy_copurchases: pa.Table
+    lake: Lake, toy_transactions: pa.Table, toy_popularity: pa.Table, toy_copurchases: pa.Table
 ) -> Lake:
     """The toy world as of RUN_DATE, and a model version whose files nobody reads."""
     customers = pa.table({"customer_key": pa.array([4, 2, 3, 5], pa.int32())})
@@ -159,12 +212,12 @@ def toy_lake(
         "cleaned.articles": articles,
         "features.customers": customers,
         "features.articles": articles,
-        "features.purchases": toy_purchases,
         "features.popularity": toy_popularity,
         "features.copurchases": toy_copurchases,
     }
     for dataset, table in tables.items():
         commit(lake, dataset, RUN_DATE, table)
+    commit_transactions(lake, RUN_DATE, toy_transactions)
     with lake.write(Partition("models.versions", VERSION), fingerprint="model") as draft:
         Path(draft.path, "history.json").write_text('[{"epoch": 1, "loss": 2.5}]')
         draft.rows, draft.notes = 1, {"weights": "random", "metrics": {"auc": 0.9}}

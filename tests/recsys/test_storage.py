@@ -1,9 +1,11 @@
 import json
+from datetime import date
 
 import pyarrow as pa
 import pytest
+from tests.recsys.conftest import commit_transactions, make_transactions
 
-from recsys.errors import MissingPartitionError
+from recsys.errors import DataError, MissingPartitionError
 from recsys.paths import Partition
 from recsys.storage import Lake
 
@@ -49,6 +51,24 @@ def test_a_draft_without_a_row_count_is_refused(lake: Lake) -> None:
     with pytest.raises(ValueError, match="rows were never set"), lake.write(SALES, fingerprint="f"):
         pass
     assert lake.manifest(SALES) is None
+
+
+def test_a_view_is_read_by_day(lake: Lake) -> None:
+    days = [date(2020, 9, day) for day in (20, 21, 22)]
+    view = Partition("cleaned.transactions", "2020-09-23")
+    commit_transactions(lake, "2020-09-23", make_transactions([(d, d.day, 2, 1) for d in days]))
+
+    def read(**limits: str) -> list[int]:
+        table = lake.read(view, ["customer_key"], **limits)
+        assert lake.scan(view, **limits).count_rows() == len(table)
+        return table["customer_key"].to_pylist()
+
+    assert read() == [20, 21, 22]
+    assert read(before="2020-09-22") == [20, 21]
+    assert read(since="2020-09-21") == [21, 22]
+    assert read(since="2020-09-21", before="2020-09-22") == [21]
+    with pytest.raises(DataError, match="nothing since None and before 2020-09-20"):
+        read(before="2020-09-20")
 
 
 def test_text_is_replaced_whole(lake: Lake) -> None:

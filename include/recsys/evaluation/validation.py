@@ -9,9 +9,10 @@ from recsys.config import CandidatesConfig
 from recsys.evaluation import metrics
 from recsys.examples.encode import Encoder
 from recsys.inference.policy import exclusions
+from recsys.inference.purchases import read_purchases
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.rank import rank
-from recsys.inference.sources import Sources, find_candidates, read_purchases
+from recsys.inference.sources import Sources, find_candidates
 from recsys.models.batches import Positives
 from recsys.models.inputs import Pca, Snapshot
 from recsys.models.network import Recommender
@@ -99,9 +100,12 @@ def load_validation(
     cutoff = positives.cutoff
     snapshot = source.snapshot(cutoff, encoder)
     purchases = read_purchases(
-        source.lake, cutoff=cutoff, customer_keys=np.unique(positives.customers)
+        source.lake,
+        Partition("cleaned.transactions", str(source.run_date)),
+        cutoff=cutoff,
+        customer_keys=np.unique(positives.customers),
     )
-    excluded = exclusions(purchases, policy="all", days=1, customers=len(snapshot.age_bands))
+    excluded = exclusions(purchases, customers=len(snapshot.age_bands))
     generator = np.random.default_rng(seed)
     keys, bought = _newly_bought(positives, excluded)
     chosen = np.sort(generator.permutation(len(keys))[:customers])

@@ -95,7 +95,12 @@ def _judge_window(job: Job, version: str, window: Window) -> Judged:
     logger.info("judging %s", log.fields(cutoff=window.cutoff, customers=len(customers)))
     candidates = job.config.candidates
     sources = load_sources(
-        job.lake, scorer.model, scorer.snapshot, config=candidates, customer_keys=customers
+        job.lake,
+        scorer.model,
+        scorer.snapshot,
+        transactions=job.partition("cleaned.transactions"),
+        config=candidates,
+        customer_keys=customers,
     )
     k = job.config.evaluation.k
     outcomes = judge(scorer, sources, customers, truth, config=candidates, k=k)

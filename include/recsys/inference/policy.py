@@ -1,5 +1,6 @@
 """Which past purchases may be recommended, and how a short list is filled."""
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,26 +12,44 @@ from recsys.columns import Columns as C
 from recsys.config import Policy
 from recsys.errors import DataError
 from recsys.inference.candidates import Candidates
+from recsys.inference.purchases import PURCHASES, read_purchases
 from recsys.inference.ragged import Keys, Ragged
+from recsys.paths import Partition
 from recsys.schemas import SOURCES
+from recsys.storage import Lake
 
 Segments = NDArray[np.integer[Any]]
 
 
-def exclusions(purchases: pa.Table, *, policy: Policy, days: int, customers: int) -> Ragged:
-    """Return what may not be recommended to each customer; row = customer key.
+def read_exclusions(
+    lake: Lake,
+    transactions: Partition,
+    *,
+    cutoff: date,
+    policy: Policy,
+    days: int,
+    customers: int,
+) -> Ragged:
+    """Return what may not be recommended to each customer; row = customer key, articles ascending.
 
     Args:
-        purchases: a features.purchases table.
+        lake: where the transactions are; of them, no more is read than the policy needs.
+        transactions: cleaned.transactions of any run date.
+        cutoff: only purchases before this day count.
         policy: `all` leaves out every past purchase, `last_n_days` those whose article was last
             bought at most `days` days before the cutoff, `none` nothing.
         days: of the policy `last_n_days`.
         customers: the number of rows, one above the highest customer key.
     """
     if policy == "none":
-        purchases = purchases.slice(0, 0)
-    elif policy == "last_n_days":
-        purchases = purchases.filter(pa.compute.field("days_since") <= days)
+        return exclusions(PURCHASES.empty_table(), customers=customers)
+    window = days if policy == "last_n_days" else None
+    purchases = read_purchases(lake, transactions, cutoff=cutoff, days=window)
+    return exclusions(purchases, customers=customers)
+
+
+def exclusions(purchases: pa.Table, *, customers: int) -> Ragged:
+    """Return the articles of each customer in a PURCHASES table; row = customer key."""
     owners = purchases[C.CUSTOMER_KEY].to_numpy()
     return Ragged.group(owners, purchases[C.ARTICLE_KEY].to_numpy(), count=customers)
 

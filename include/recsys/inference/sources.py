@@ -8,7 +8,6 @@ purchases, repurchase lists score MAP@12 0.175 with and without what is off sale
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Self
 
 import numpy as np
@@ -21,6 +20,7 @@ from recsys.columns import FIRST_KEY, PADDING_KEY
 from recsys.columns import Columns as C
 from recsys.config import CandidatesConfig
 from recsys.inference.candidates import Candidates
+from recsys.inference.purchases import read_purchases
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.topk import Floats, top_k
 from recsys.models.inputs import Snapshot
@@ -71,7 +71,7 @@ class Sources:
         copurchases: pa.Table,
         config: CandidatesConfig,
     ) -> Self:
-        """Return the sources of features.purchases, .popularity and .copurchases tables."""
+        """Return the sources of PURCHASES, features.popularity and features.copurchases tables."""
         best_sellers = best_sellers_of(popularity, snapshot.is_on_sale)
         return cls(
             purchases=_purchases(purchases, customers=len(snapshot.age_bands)),
@@ -89,25 +89,23 @@ def load_sources(
     model: TrainedModel,
     snapshot: Snapshot,
     *,
+    transactions: Partition,
     config: CandidatesConfig,
     customer_keys: Keys | None = None,
 ) -> Sources:
-    """Return the snapshot's sources, with the purchases of all or of the given customers."""
-    day = str(snapshot.cutoff)
+    """Return the snapshot's sources, with the purchases of all or of the given customers.
+
+    `transactions` is cleaned.transactions of any run date: only days before the cutoff are read.
+    """
+    cutoff = snapshot.cutoff
     return Sources.build(
         snapshot,
         article_vectors=model.article_vectors(snapshot),
-        purchases=read_purchases(lake, cutoff=snapshot.cutoff, customer_keys=customer_keys),
-        popularity=lake.read(Partition("features.popularity", day)),
-        copurchases=lake.read(Partition("features.copurchases", day)),
+        purchases=read_purchases(lake, transactions, cutoff=cutoff, customer_keys=customer_keys),
+        popularity=lake.read(Partition("features.popularity", str(cutoff))),
+        copurchases=lake.read(Partition("features.copurchases", str(cutoff))),
         config=config,
     )
-
-
-def read_purchases(lake: Lake, *, cutoff: date, customer_keys: Keys | None = None) -> pa.Table:
-    """Return features.purchases as of a cutoff, of all or of the given customers."""
-    chosen = None if customer_keys is None else pc.field(C.CUSTOMER_KEY).isin(customer_keys)
-    return lake.read(Partition("features.purchases", str(cutoff)), filter=chosen)
 
 
 def find_candidates(

@@ -27,7 +27,8 @@ from recsys.storage import Lake
 class Source:
     """Where examples come from.
 
-    lake: has examples.pairs[run_date], cleaned.articles[run_date] and features.* at the cutoffs.
+    lake: has examples.pairs, cleaned.articles and cleaned.transactions of run_date, and features.*
+        at the cutoffs.
     history_length: so many recent articles of a customer are looked at.
     pca: of the images; None without any.
     """

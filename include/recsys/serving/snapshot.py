@@ -1,6 +1,7 @@
 """What one run publishes, as it stands in the lake."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +26,7 @@ ARTICLE_TEXTS: tuple[str, ...] = (
 )  # fmt: skip
 
 INPUTS: tuple[str, ...] = (
-    "cleaned.customers", "cleaned.articles", "features.articles", "features.purchases",
+    "cleaned.customers", "cleaned.articles", "cleaned.transactions", "features.articles",
     "features.popularity", "recommendations.lists", "recommendations.similar_articles",
 )  # fmt: skip
 
@@ -50,6 +51,7 @@ class Snapshot:
 
     def __init__(self, lake: Lake, run_date: str) -> None:
         self.lake = lake
+        self.run_date = date.fromisoformat(run_date)
         self.partitions = {name: Partition(name, run_date) for name in INPUTS}
 
     @cached_property
@@ -92,12 +94,20 @@ class Snapshot:
         )
 
     def forbidden(self, policy: Policy, policy_days: int) -> npt.NDArray[np.int64]:
-        """Return what the policy says may not be recommended, as sorted pair codes."""
+        """Return what the policy says may not be recommended, as sorted pair codes.
+
+        The transactions say it themselves, so that a fault of ranking does not hide itself.
+        """
         if policy == "none":
             return np.empty(0, dtype=np.int64)
-        recent = pc.field("days_since") <= policy_days if policy == "last_n_days" else None
+        bought = pc.field(C.T_DAT) < self.run_date
+        if policy == "last_n_days":
+            bought &= pc.field(C.T_DAT) >= self.run_date - timedelta(days=policy_days)
         purchases = self.lake.read(
-            self.partitions["features.purchases"], [C.CUSTOMER_KEY, C.ARTICLE_KEY], recent
+            self.partitions["cleaned.transactions"],
+            [C.CUSTOMER_KEY, C.ARTICLE_KEY],
+            bought,
+            before=str(self.run_date),
         )
         codes = pair_codes(
             purchases.column(C.CUSTOMER_KEY).to_numpy(), purchases.column(C.ARTICLE_KEY).to_numpy()

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
+from tests.recsys.conftest import commit_transactions, make_transactions
 
 from recsys import schemas
 from recsys.examples.encode import Encoder, fit_encoder
@@ -125,12 +125,11 @@ def fill_lake(lake: Lake, run_date: date, *, images: bool = True) -> None:
     _commit(lake, "examples.pairs", run_date, pa.concat_tables(pairs))
     _commit(lake, "cleaned.articles", run_date, make_articles())
     for day in days:
-        customers = make_customer_features()
-        _commit(lake, "features.customers", day, customers)
+        _commit(lake, "features.customers", day, make_customer_features())
         _commit(lake, "features.articles", day, make_article_features())
-        _commit(lake, "features.purchases", day, _purchases(customers))
         _commit(lake, "features.popularity", day, _popularity())
         _commit(lake, "features.copurchases", day, schemas.FEATURES_COPURCHASES.empty_table())
+    commit_transactions(lake, run_date, make_history(days[0]))
     _commit_images(lake, ARTICLES if images else 0)
 
 
@@ -153,18 +152,14 @@ def _commit_images(lake: Lake, count: int) -> None:
         draft.rows, draft.notes = count, {"weights": "random"}
 
 
-def _purchases(customers: pa.Table) -> pa.Table:
-    return pa.table(
-        {
-            "customer_key": np.repeat(
-                customers["customer_key"].to_numpy(),
-                pc.list_value_length(customers["recent_articles"]).to_numpy(),
-            ),
-            "article_key": pc.list_flatten(customers["recent_articles"]),
-            "quantity": pc.list_flatten(customers["recent_quantities"]),
-            "days_since": pc.list_flatten(customers["recent_days"]),
-        },
-        schemas.FEATURES_PURCHASES,
+def make_history(cutoff: date) -> pa.Table:
+    """Return cleaned.transactions that the customer features tell of as of a cutoff."""
+    return make_transactions(
+        [
+            (cutoff - timedelta(days=days), row["customer_key"], article, 1)
+            for row in make_customer_features().to_pylist()
+            for article, days in zip(row["recent_articles"], row["recent_days"], strict=True)
+        ]
     )
 
 

@@ -1,12 +1,13 @@
 """A small lake to publish from: four customers, six articles, three recommendations each."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg2
 import pyarrow as pa
 import pytest
+from tests.recsys.conftest import commit_transactions, make_transactions
 
 from recsys import schemas
 from recsys.config import PublishConfig
@@ -26,7 +27,7 @@ CUSTOMERS = [
 ]
 ARTICLE_NAMES = ["Strap top", 'Trousers, "wide"', "Blå kjole", "Socks", "Hat", "Scarf"]
 LISTS = {2: [2, 3, 4], 3: [3, 4, 5], 4: [7, 6, 5], 5: [4, 3, 2]}
-#: Customer 2 bought article 5 twenty days ago and article 6 two days ago.
+#: Customer, article, days ago: 2 bought article 5 twenty days ago and article 6 two days ago.
 PURCHASES = [(2, 5, 20), (2, 6, 2), (3, 2, 1), (5, 7, 400)]
 
 
@@ -47,6 +48,12 @@ def _lists(lists: dict[int, list[int]], scores: tuple[float, ...]) -> list[dict[
         for customer, articles in lists.items()
         for rank, (article, score) in enumerate(zip(articles, scores, strict=False), start=1)
     ]
+
+
+def _transactions(run_date: date) -> pa.Table:
+    bought = [(run_date - timedelta(days=days), c, a, 1) for c, a, days in PURCHASES]
+    # Bought on the run date, the first of customer 2's list is no past purchase yet.
+    return make_transactions([*bought, (run_date, 2, 2, 1)])
 
 
 @pytest.fixture
@@ -82,13 +89,6 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
             "cleaned.customers": _rows(schemas.CLEANED_CUSTOMERS, CUSTOMERS),
             "cleaned.articles": _rows(schemas.CLEANED_ARTICLES, articles),
             "features.articles": _rows(schemas.FEATURES_ARTICLES, features),
-            "features.purchases": _rows(
-                schemas.FEATURES_PURCHASES,
-                [
-                    {"customer_key": c, "article_key": a, "quantity": 1, "days_since": d}
-                    for c, a, d in PURCHASES
-                ],
-            ),
             "features.popularity": _rows(
                 schemas.FEATURES_POPULARITY,
                 [
@@ -114,6 +114,7 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
             ) as draft:
                 draft.notes = {"model_version": "model-1", "weights": "random"}
                 lake.put_table(draft, table)
+        commit_transactions(lake, day, _transactions(date.fromisoformat(day)))
         return Snapshot(lake, day)
 
     return fill

@@ -363,8 +363,8 @@ def test_freshness_without_a_run_on_time_and_late(publish_day, query):
 
 def test_inputs_must_be_committed(database, lake, fill_lake, run_of):
     snapshot = fill_lake()
-    lake.fs.rm(f"{lake.root}/{Partition('features.purchases', '2020-09-22').folder}", True)
-    with pytest.raises(DataError, match="run build_features first"):
+    lake.fs.rm(f"{lake.root}/{Partition('cleaned.transactions', '2020-09-22').folder}", True)
+    with pytest.raises(DataError, match="run clean_transactions first"):
         publishing.publish(database, snapshot, run_of(), PublishConfig())
 
 
