@@ -21,9 +21,10 @@ def build(job: Job) -> None:
     )
     if step.is_current:
         return
+    from recsys.cleaning.audit import write_frame
     from recsys.examples.negatives import sample_negatives
     from recsys.examples.pairs import count_pairs, find_pool, find_positives, to_pairs
-    from recsys.spark import build_session, read_parquet, write_parquet
+    from recsys.spark import build_session, read_parquet
 
     spark = build_session(job.config, job.name)
     bought = read_parquet(spark, job.lake.files(transactions))
@@ -37,8 +38,7 @@ def build(job: Job) -> None:
         seed=job.config.seed,
     )
     with step.write("examples.pairs") as draft:
-        draft.rows, draft.schema = write_parquet(to_pairs(sampled), draft.path)
-        pairs = spark.read.parquet(draft.path)
+        pairs = write_frame(to_pairs(sampled), draft)
         draft.counts = count_pairs(pairs, negatives_per_positive=number)
 
 

@@ -1,8 +1,10 @@
 """Spark sessions, and Arrow schemas as Spark types."""
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,11 +16,13 @@ from pyspark.sql.types import StructType
 from recsys.config import Config
 from recsys.errors import DataError
 from recsys.java import ensure_java
+from recsys.staging import hadoop_settings, readable, scratch, writable, written
 
 
 def build_session(config: Config, name: str) -> SparkSession:
     """Return a job's session; its master is spark-submit's, else the configured one, else local.
 
+    The workers of a cluster get this library, for functions that run in their Python processes.
     Dates and times are UTC; integer overflow and bad casts raise (ANSI mode, Spark 4's default).
     """
     os.environ["JAVA_HOME"] = str(ensure_java(Path(config.state)))
@@ -35,12 +39,24 @@ def build_session(config: Config, name: str) -> SparkSession:
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "ERROR")
     )
+    for key, value in hadoop_settings().items():
+        builder = builder.config(key, value)
     # Set by spark-submit; a SparkConf made here would not yet know what it was told.
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.master(config.spark.master or "local[*]").config(
             "spark.driver.memory", config.spark.driver_memory
         )
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    if not str(session.sparkContext.master).startswith("local"):
+        session.sparkContext.addPyFile(library_zip())
+    return session
+
+
+@cache
+def library_zip() -> str:
+    """Return the path of a zip that holds this library."""
+    folder = Path(__file__).parent
+    return shutil.make_archive(str(scratch() / "recsys"), "zip", folder.parent, folder.name)
 
 
 def to_struct(schema: pa.Schema) -> StructType:
@@ -64,10 +80,20 @@ def read_parquet(spark: SparkSession, files: Sequence[str]) -> DataFrame:
 
     Raises:
         DataError: there is no file.
+        ConfigError: they are in a store that Spark cannot reach.
     """
     if not files:
         raise DataError("no Parquet file to read: every row lies outside of what is asked for")
-    return spark.read.parquet(*files)
+    return spark.read.parquet(*readable(spark, files))
+
+
+def read_text(spark: SparkSession, files: Sequence[str]) -> DataFrame:
+    """Return the lines of raw files as `value`.
+
+    Raises:
+        ConfigError: they are in a store that Spark cannot reach.
+    """
+    return spark.read.text(readable(spark, files, may_change=True))
 
 
 def write_parquet(
@@ -80,5 +106,11 @@ def write_parquet(
     """
     observation = Observation()
     counted = frame.observe(observation, F.count(F.lit(1)).alias("rows"))
-    counted.write.mode("append").parquet(path, partitionBy=partition_by)
+    with writable(frame.sparkSession, path) as folder:
+        counted.write.mode("append").parquet(folder, partitionBy=partition_by)
     return int(observation.get["rows"]), arrow_schema(frame)
+
+
+def read_written(spark: SparkSession, path: str, schema: StructType) -> DataFrame:
+    """Return what `write_parquet` wrote into a folder, as `schema`."""
+    return spark.read.schema(schema).parquet(written(spark, path))

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from recsys.columns import Columns as C
 from recsys.errors import DataError, RecsysError
-from recsys.spark import write_parquet
+from recsys.spark import read_written, write_parquet
 from recsys.storage import Draft
 
 EXAMPLE_CHARACTERS = 160
@@ -31,7 +31,7 @@ class Rejections:
 def write_frame(frame: DataFrame, draft: Draft) -> DataFrame:
     """Write a frame into a draft and return it as it stands there; the draft knows its rows."""
     draft.rows, draft.schema = write_parquet(frame, draft.path)
-    return frame.sparkSession.read.schema(frame.schema).parquet(draft.path)
+    return read_written(frame.sparkSession, draft.path, frame.schema)
 
 
 def write_rejected(rejected: DataFrame, draft: Draft, *, files: Sequence[str]) -> list[Rejections]:

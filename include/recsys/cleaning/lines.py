@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from recsys.columns import Columns as C
 from recsys.paths import DROPS_FOLDER
 from recsys.schemas import REJECTED
-from recsys.spark import conform
+from recsys.spark import conform, read_text
 
 POSITION = "position"
 DROP_DAY = "drop_day"
@@ -23,7 +23,7 @@ def read_lines(spark: SparkSession, path: str) -> DataFrame:
     Line ends are LF, CRLF or CR; a byte order mark goes with the header.
     """
     # A single file's splits become partitions in file order, so its first line gets number 0.
-    numbered = spark.read.text(path).select(
+    numbered = read_text(spark, [path]).select(
         F.monotonically_increasing_id().alias(POSITION), F.col("value").alias(C.LINE)
     )
     return numbered.where((F.col(POSITION) != 0) & (F.trim(C.LINE) != ""))
@@ -39,7 +39,7 @@ def read_drop_lines(
     """
     path = F.col("_metadata.file_path")
     day, name = (F.regexp_extract(path, DROP_FILE, group) for group in (1, 2))
-    numbered = spark.read.text(list(files)).select(
+    numbered = read_text(spark, files).select(
         F.monotonically_increasing_id().alias(POSITION),
         F.col("value").alias(C.LINE),
         F.concat(F.lit(f"{DROPS_FOLDER}/t_dat="), day, F.lit("/"), name).alias(C.FILE),

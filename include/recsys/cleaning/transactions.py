@@ -10,7 +10,7 @@ from recsys.cleaning.lines import DROP_DAY, POSITION, is_not_utf8, split_line
 from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, Reason, first_reason
 from recsys.columns import Columns as C
 from recsys.schemas import CLEANED_TRANSACTIONS, RAW_TRANSACTIONS
-from recsys.spark import conform, to_struct, write_parquet
+from recsys.spark import conform, read_written, to_struct, write_parquet
 from recsys.storage import Draft
 
 #: Casts alone would take `0.05d`, `0x1p3` and `NaN`.
@@ -122,9 +122,8 @@ def write_transactions(checked: DataFrame, draft: Draft) -> Written:
     read = int(observation.get["read"])
     if not draft.rows:
         return Written(read, {})
-    written = collapsed.sparkSession.read.schema(to_struct(CLEANED_TRANSACTIONS)).parquet(
-        draft.path
-    )
+    schema = to_struct(CLEANED_TRANSACTIONS)
+    written = read_written(collapsed.sparkSession, draft.path, schema)
     digest = F.bit_xor(F.xxhash64(*CLEANED_TRANSACTIONS.names))
     days = written.groupBy(C.T_DAT).agg(F.count("*"), F.sum(C.QUANTITY), F.hex(digest))
     return Written(read, {day: DayWritten(*rest) for day, *rest in days.collect()})
