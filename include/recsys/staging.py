@@ -94,6 +94,7 @@ def _name(spark: SparkSession, address: str) -> str | None:
     )
 
 
+@cache  # a history is hundreds of files, and each question goes to Java
 def _has_client(spark: SparkSession, scheme: str) -> bool:
     hadoop, context = _hadoop(spark), spark.sparkContext
     try:

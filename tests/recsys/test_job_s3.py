@@ -30,6 +30,8 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_a_lake_may_be_empty(s3: Store) -> None:
     assert run(f"{s3.address}/lake", write_text, "--report", "report.json") == 0
     assert s3.keys() == ["lake/a.txt", "lake/report.json"]
+    assert run(s3.address) == 0
+    assert s3.keys() == ["a.txt", "lake/a.txt", "lake/report.json"]
 
 
 def test_no_bucket(s3: Store, capsys: pytest.CaptureFixture[str]) -> None:
