@@ -1,7 +1,9 @@
-"""Describe customers, articles and their purchases as of a day.
+"""Describe customers, articles and what sells as of a day.
 
 Without flags that day is the run date. With --training the purchases before the run date are split
-by time, and features are built as of each snapshot that training examples are drawn from.
+by time, and features are built as of each snapshot that training examples are drawn from. Features
+are carried over from those of an earlier day where the purchases before it are the same; --force
+builds them from the whole history.
 """
 
 import argparse
@@ -10,23 +12,31 @@ from collections.abc import Sequence
 from datetime import date
 
 from recsys.examples.split import daily_counts, from_table, split_snapshots, to_table
-from recsys.job import Before, Job, Step, run_job
+from recsys.features.earlier import CATALOGUE, TRANSACTIONS
+from recsys.job import Before, Job, run_job
 
-TRANSACTIONS = "cleaned.transactions"
-CATALOGUE = ("cleaned.customers", "cleaned.articles")
 OUTPUTS = (
-    "features.purchases", "features.customers", "features.articles", "features.popularity",
-    "features.copurchases",
+    "features.articles", "features.customers", "features.popularity", "features.copurchases",
 )  # fmt: skip
 
 
 def build(job: Job) -> None:
     """Write the features of each cutoff that is not current; start Spark only if there is one."""
     cutoffs = _snapshot_cutoffs(job) if job.args.training else [job.run_date]
-    steps = {cutoff: _step(job, cutoff) for cutoff in cutoffs}
-    outdated = {cutoff: step for cutoff, step in steps.items() if not step.is_current}
-    if outdated:
-        _write(job, outdated)
+    for cutoff in sorted(cutoffs):  # so that each can start from the one before
+        step = job.step(
+            [job.partition(dataset, cutoff) for dataset in OUTPUTS],
+            inputs=[
+                Before(job.partition(TRANSACTIONS), cutoff),
+                *[job.partition(dataset) for dataset in CATALOGUE],
+            ],
+            settings=job.config.features.model_dump() | {"cutoff": cutoff},
+            dated=False,
+        )
+        if not step.is_current:
+            from recsys.features.build import write_features
+
+            write_features(job, step, cutoff)
 
 
 def _snapshot_cutoffs(job: Job) -> list[date]:
@@ -39,32 +49,6 @@ def _snapshot_cutoffs(job: Job) -> list[date]:
         with step.write("examples.split") as draft:
             job.lake.put_table(draft, to_table(snapshots))
     return [snapshot.cutoff for snapshot in from_table(job.lake.read(split))]
-
-
-def _step(job: Job, cutoff: date) -> Step:
-    transactions = job.partition(TRANSACTIONS)
-    return job.step(
-        [job.partition(dataset, cutoff) for dataset in OUTPUTS],
-        inputs=[Before(transactions, cutoff), *[job.partition(dataset) for dataset in CATALOGUE]],
-        settings=job.config.features.model_dump() | {"cutoff": cutoff},
-        dated=False,
-    )
-
-
-def _write(job: Job, steps: dict[date, Step]) -> None:
-    from recsys.features.build import Cleaned, features_as_of
-    from recsys.spark import build_session, read_parquet, write_parquet
-
-    spark = build_session(job.config, job.name)
-    catalogue = [read_parquet(spark, job.lake.files(job.partition(name))) for name in CATALOGUE]
-    for cutoff, step in steps.items():
-        days = job.lake.files(job.partition(TRANSACTIONS), before=str(cutoff))
-        cleaned = Cleaned(read_parquet(spark, days), *catalogue)
-        with features_as_of(cleaned, job.config.features, cutoff=cutoff) as frames:
-            for dataset in OUTPUTS:
-                with step.write(dataset) as draft:
-                    draft.rows, draft.schema = write_parquet(frames[dataset], draft.path)
-        job.logger.info("features as of %s", cutoff)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -170,7 +170,7 @@ class Job:
         return self._fingerprint(self._digests(inputs), self._plain(settings), dated=dated)
 
     def _digests(self, inputs: Sequence[Input]) -> dict[str, str]:
-        return {self._name(i): self._digest(i) for i in inputs}
+        return {self._name(i): self.digest(i) for i in inputs}
 
     def _name(self, source: Input) -> str:
         """Return an input's name, without the run date: that counts where a step is dated."""
@@ -178,7 +178,8 @@ class Job:
             return source.dataset
         return str(source)
 
-    def _digest(self, source: Input) -> str:
+    def digest(self, source: Input) -> str:
+        """Return what stands for an input's contents in a step's `inputs`."""
         if isinstance(source, Partition):
             return self.lake.require(source).fingerprint
         if isinstance(source, Before):

@@ -15,7 +15,6 @@ WRITTEN_BY: dict[str, str] = {
     "checks.cleaned": "check_cleaned",
     "features.customers": "build_features",
     "features.articles": "build_features",
-    "features.purchases": "build_features",
     "features.popularity": "build_features",
     "features.copurchases": "build_features",
     "checks.features": "check_features",

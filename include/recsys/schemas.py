@@ -94,7 +94,11 @@ FEATURES_CUSTOMERS = pa.schema(
         ("mean_price", pa.float32()),  # null: never bought
         ("purchase_frequency", pa.float32()),  # purchase days a week since the first; null: never
         ("recency_days", pa.int32()),  # days since the last purchase, >= 1; null: never
-        ("purchases_7d", pa.int32()),  # pieces in the last 7 days
+        ("tenure_days", pa.int32()),  # days since the first purchase; null: never
+        ("purchases_1d", pa.int32()),  # pieces in the last day
+        ("purchases_3d", pa.int32()),
+        ("purchases_7d", pa.int32()),
+        ("purchases_14d", pa.int32()),
         ("purchases_30d", pa.int32()),
         ("channel_2_share", pa.float32()),  # of pieces; null: never bought
         ("distinct_product_groups", pa.int32()),
@@ -105,37 +109,41 @@ FEATURES_CUSTOMERS = pa.schema(
         ("fn", pa.bool_()),
         ("active", pa.bool_()),
         # The latest distinct articles, latest first (ties: higher key first), at most
-        # features.history_length: their keys, days since their last purchase, pieces ever bought.
+        # features.history_length: their keys, days since their last purchase, pieces ever bought,
+        # mean price paid.
         ("recent_articles", pa.list_(pa.int32())),
         ("recent_days", pa.list_(pa.int32())),
         ("recent_quantities", pa.list_(pa.int32())),
+        ("recent_prices", pa.list_(pa.float32())),
     ]
 )
 #: One row for each article of cleaned.articles, sold or not. All as of the cutoff.
 FEATURES_ARTICLES = pa.schema(
     [
         (C.ARTICLE_KEY, pa.int32()),
+        ("product_group_name", pa.string()),
         ("sales", pa.int32()),  # pieces
+        ("spend", pa.int64()),  # of all pieces, in billionths of the price's unit
         ("customers", pa.int32()),  # distinct
+        ("repeat_customers", pa.int32()),  # who bought it on 2+ days
+        ("customers_with_age", pa.int32()),
+        ("age_sum", pa.int64()),  # of these, in years
         ("sales_1d", pa.int32()),
+        ("sales_3d", pa.int32()),
         ("sales_7d", pa.int32()),
+        ("sales_14d", pa.int32()),
         ("sales_30d", pa.int32()),
         ("trend", pa.float32()),  # log((sales_7d + 1) / (sales_30d * 7 / 30 + 1))
+        ("rank_7d", pa.int32()),  # by sales_7d, from 1, ties by key; null: not sold in 7 days
+        ("band_ranks_7d", pa.list_(pa.int32())),  # the same within each of AGE_BANDS
         ("mean_price", pa.float32()),  # null: never sold
+        ("mean_price_7d", pa.float32()),  # null: not sold in 7 days
+        ("discount_7d", pa.float32()),  # 1 - mean_price_7d / mean_price; null: not sold in 7 days
         ("days_on_sale", pa.int32()),  # days since the first sale; null: never sold
         ("days_since_sale", pa.int32()),  # days since the last sale; null: never sold
         ("mean_customer_age", pa.float32()),  # null: never sold, or no known age
         ("repurchase_rate", pa.float32()),  # share of its customers who bought it on 2+ days
         ("is_on_sale", pa.bool_()),  # sold in the last features.on_sale_days
-    ]
-)
-#: What each customer ever bought before the cutoff: one row a customer and article.
-FEATURES_PURCHASES = pa.schema(
-    [
-        (C.CUSTOMER_KEY, pa.int32()),
-        (C.ARTICLE_KEY, pa.int32()),
-        ("quantity", pa.int32()),
-        ("days_since", pa.int32()),  # since the last purchase, >= 1
     ]
 )
 #: The best sellers of each segment (AGE_BANDS and EVERYONE), rank from 1, ties by article key.

@@ -22,7 +22,7 @@ from recsys.staging import hadoop_settings, readable, scratch, writable, written
 def build_session(config: Config, name: str) -> SparkSession:
     """Return a job's session; its master is spark-submit's, else the configured one, else local.
 
-    The workers of a cluster get this library, for functions that run in their Python processes.
+    Workers get this library, for functions that run in their Python processes.
     Dates and times are UTC; integer overflow and bad casts raise (ANSI mode, Spark 4's default).
     """
     os.environ["JAVA_HOME"] = str(ensure_java(Path(config.state)))
@@ -47,8 +47,7 @@ def build_session(config: Config, name: str) -> SparkSession:
             "spark.driver.memory", config.spark.driver_memory
         )
     session = builder.getOrCreate()
-    if not str(session.sparkContext.master).startswith("local"):
-        session.sparkContext.addPyFile(library_zip())
+    session.sparkContext.addPyFile(library_zip())
     return session
 
 

@@ -174,6 +174,11 @@ class Lake:
             raise DataError(f"{partition} has nothing since {since} and before {before}")
         return pa.dataset.dataset(files, filesystem=self.fs, format="parquet")
 
+    def read_folder(self, address: str) -> pa.Table:
+        """Return the Parquet files of a folder of the lake that is no partition, as one table."""
+        path = self.fs._strip_protocol(address)
+        return pa.dataset.dataset(path, filesystem=self.fs, format="parquet").to_table()
+
     def show(
         self,
         partition: Partition,
@@ -264,6 +269,23 @@ class Lake:
         )
         self.write_text(f"{partition.folder}/{MANIFEST}", manifest.model_dump_json(indent=2))
         self._remove_other_attempts(folder, keep=attempt)
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[str]:
+        """Yield the address of an empty folder for data on their way; it is gone after the block.
+
+        What a killed writer left there goes when the next one of that name begins.
+        """
+        folder = f"{self.root}/scratch/{name}"
+        if self.fs.exists(folder):
+            self.fs.rm(folder, recursive=True)
+        if self.is_local:
+            self.fs.makedirs(folder)
+        try:
+            yield self.address(f"scratch/{name}")
+        finally:
+            if self.fs.exists(folder):
+                self.fs.rm(folder, recursive=True)
 
     def write_text(self, relative: str, text: str) -> None:
         """Replace a small file below the root atomically."""

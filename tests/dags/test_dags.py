@@ -245,7 +245,7 @@ def test_every_data_set_is_some_task_s_outlet(dagbag: Any) -> None:
         "images.embed_images": ["images.embeddings", "rejected.images"],
         "train.build_features": [
             "examples.split", "features.articles", "features.copurchases", "features.customers",
-            "features.popularity", "features.purchases",
+            "features.popularity",
         ],
         "train.build_examples": ["examples.pairs"],
         "train.train_models": ["models.versions"],
@@ -253,7 +253,7 @@ def test_every_data_set_is_some_task_s_outlet(dagbag: Any) -> None:
         "train.promote_model": ["recs.model_versions"],
         "refresh.build_features": [
             "features.articles", "features.copurchases", "features.customers",
-            "features.popularity", "features.purchases",
+            "features.popularity",
         ],
         "refresh.check_features": ["checks.features"],
         "refresh.generate_candidates": ["candidates.pairs"],

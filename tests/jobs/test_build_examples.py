@@ -69,7 +69,7 @@ def test_pairs_of_each_part_are_written_counted_and_the_same_again(
     assert run() == 0
     assert report(lake)["status"] == "unchanged"
     later = [(RUN_DATE + timedelta(days=n), 2 + n % 5, 2) for n in range(20)]
-    fill_cleaned(later, fingerprint="second")
+    fill_cleaned(later)
     assert run_features("--training") == 0
     assert run() == 0
     assert report(lake)["status"] == "written"

@@ -17,7 +17,7 @@ __all__ = ["fill_cleaned", "run_features"]
 pytestmark = pytest.mark.spark
 
 RUN_DATE = date(2020, 9, 23)
-DATASETS = ("purchases", "customers", "articles", "popularity", "copurchases")
+DATASETS = ("customers", "articles", "popularity", "copurchases")
 
 
 def report(lake: Lake) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_the_features_of_the_run_date_see_only_what_was_before_it(
     assert run_features() == 0
     found = contents(lake, RUN_DATE)
     assert {name: len(rows) for name, rows in found.items()} == {
-        "purchases": 45, "customers": 5, "articles": 9, "popularity": 81, "copurchases": 72,
+        "customers": 5, "articles": 9, "popularity": 81, "copurchases": 72,
     }  # fmt: skip
     assert report(lake)["status"] == "written"
 
@@ -48,10 +48,59 @@ def test_the_features_of_the_run_date_see_only_what_was_before_it(
     assert report(lake)["status"] == "unchanged"
 
     later = [(RUN_DATE + timedelta(days=n), 2 + n % 5, 2) for n in range(20)]
-    fill_cleaned(later, fingerprint="second")
+    fill_cleaned(later)
     assert run_features() == 0
+    assert report(lake)["status"] == "unchanged"
+    assert run_features("--force") == 0
     assert report(lake)["status"] == "written"
     assert contents(lake, RUN_DATE) == found
+    assert not lake.fs.exists(f"{lake.root}/scratch/features/{RUN_DATE}")
+
+
+def carried_from(lake: Lake, cutoff: date) -> str | None:
+    manifest = lake.require(Partition("features.customers", str(cutoff)))
+    found: str | None = manifest.notes["carried_from"]
+    return found
+
+
+def test_a_night_starts_from_the_one_before_and_finds_what_the_whole_history_gives(
+    spark: SparkSession,
+    lake: Lake,
+    fill_cleaned: Callable[..., None],
+    run_features: Callable[..., int],
+) -> None:
+    fill_cleaned()
+    assert run_features() == 0
+    assert carried_from(lake, RUN_DATE) is None
+    second, third = RUN_DATE + timedelta(days=1), RUN_DATE + timedelta(days=3)
+    drops = [(RUN_DATE, 2, 9), (RUN_DATE, 2, 9), (second, 3, 10), (third, 4, 3)]
+    for night, before in ((second, RUN_DATE), (third, second)):
+        fill_cleaned(drops, run_date=night)
+        assert run_features(run_date=night) == 0
+        assert carried_from(lake, night) == str(before)
+    found = contents(lake, third)
+    assert "'transactions': 42" in "".join(found["customers"])
+    assert run_features("--force", run_date=third) == 0
+    assert carried_from(lake, third) is None
+    assert contents(lake, third) == found
+
+
+def test_a_corrected_day_or_other_settings_are_not_carried_over(
+    spark: SparkSession,
+    lake: Lake,
+    fill_cleaned: Callable[..., None],
+    run_features: Callable[..., int],
+) -> None:
+    night = RUN_DATE + timedelta(days=2)
+    fill_cleaned()
+    assert run_features() == 0
+    assert run_features(run_date=night) == 2  # not cleaned yet
+    fill_cleaned(run_date=night)
+    assert run_features("--set", "features.history_length=5", run_date=night) == 0
+    assert carried_from(lake, night) is None
+    fill_cleaned([(RUN_DATE - timedelta(days=9), 2, 4)], run_date=night)
+    assert run_features(run_date=night) == 0
+    assert carried_from(lake, night) is None
 
 
 def test_training_splits_and_builds_features_as_of_each_snapshot(

@@ -1,69 +1,129 @@
 """Every features data set of one cutoff."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
-from pyspark.sql import DataFrame
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from recsys.config import FeaturesConfig
+from recsys.columns import Columns as C
 from recsys.features.articles import describe_articles
+from recsys.features.carry import Known, carry_over, changed_customers
 from recsys.features.copurchases import find_copurchases
 from recsys.features.customers import describe_customers
-from recsys.features.history import customer_articles
+from recsys.features.earlier import TRANSACTIONS, find_earlier, recipe
+from recsys.features.facts import Catalogue, by_key
+from recsys.features.history import COLUMNS, WINDOWS, Purchases
 from recsys.features.popularity import rank_popular_articles
-from recsys.features.purchases import list_purchases
+from recsys.job import Job, Step
+from recsys.schemas import AGE_BANDS
+
+#: Rows of a file, so that readers need not hold a whole table.
+FILE_ROWS = 250_000
 
 
-@dataclass(frozen=True)
-class Cleaned:
-    """The cleaned tables that features are made of."""
+def write_features(job: Job, step: Step, cutoff: date) -> None:
+    """Write every output of the step: the features as of a cutoff.
 
-    transactions: DataFrame
-    customers: DataFrame
-    articles: DataFrame
-
-
-@contextmanager
-def features_as_of(
-    cleaned: Cleaned, config: FeaturesConfig, *, cutoff: date
-) -> Iterator[dict[str, DataFrame]]:
-    """Yield data set name -> frame: the features of `cutoff`, to be written inside the block.
-
-    What all of them start from is kept by Spark until its end. Transactions are not: they are read
-    twice a cutoff, and to read Parquet again costs no more than a cache.
+    They start from those of an earlier cutoff where that gives the same rows, unless the job is
+    forced.
     """
-    transactions, customers, articles = cleaned.transactions, cleaned.customers, cleaned.articles
-    shared = customer_articles(transactions, cutoff=cutoff).persist()
-    try:
-        yield {
-            "features.purchases": list_purchases(transactions, cutoff=cutoff),
-            "features.customers": describe_customers(
-                transactions,
-                customers,
-                articles,
-                cutoff=cutoff,
-                history_length=config.history_length,
+    earlier = None if job.args.force else find_earlier(job, cutoff)
+    job.logger.info("features as of %s, from %s", cutoff, earlier or "the whole history")
+    notes = {"recipe": recipe(job), "carried_from": earlier and str(earlier)}
+    for dataset, table in _describe(job, cutoff, earlier).items():
+        with step.write(dataset) as draft:
+            for number, start in enumerate(range(0, max(len(table), 1), FILE_ROWS)):
+                rows = table.slice(start, FILE_ROWS)
+                job.lake.put_table(draft, rows, f"part-{number:05d}.parquet")
+            draft.notes = notes
+
+
+def _describe(job: Job, cutoff: date, earlier: date | None) -> dict[str, pa.Table]:
+    """Return data set name -> table."""
+    config = job.config.features
+    customers, articles = (
+        job.lake.read(job.partition(f"cleaned.{name}")) for name in ("customers", "articles")
+    )
+    catalogue = Catalogue.of(customers, articles)
+    bands = by_key(
+        customers[C.CUSTOMER_KEY], pc.index_in(customers[C.AGE_BAND], pa.array(AGE_BANDS))
+    )
+    if earlier is None:
+        customer_facts, article_facts = _summarise(job, cutoff, catalogue)
+    else:
+        customer_facts, article_facts = _carry_over(job, cutoff, earlier, catalogue)
+    days = max(*WINDOWS, config.popular_days, config.on_sale_days, config.copurchase_days)
+    recent = Purchases.of(_transactions(job, cutoff, days=days), cutoff=cutoff)
+    described = describe_articles(
+        article_facts, recent, bands, articles, on_sale_days=config.on_sale_days
+    )
+    return {
+        "features.customers": describe_customers(customer_facts, recent, customers),
+        "features.articles": described,
+        "features.popularity": rank_popular_articles(
+            recent,
+            bands,
+            described,
+            **config.model_dump(include={"popular_days", "on_sale_days", "popular_articles"}),
+        ),
+        "features.copurchases": find_copurchases(
+            recent,
+            **config.model_dump(
+                include={"copurchase_days", "copurchased_articles", "history_length"}
             ),
-            "features.articles": describe_articles(
-                transactions, customers, articles, cutoff=cutoff, on_sale_days=config.on_sale_days
-            ),
-            "features.popularity": rank_popular_articles(
-                transactions,
-                customers,
-                cutoff=cutoff,
-                popular_days=config.popular_days,
-                on_sale_days=config.on_sale_days,
-                popular_articles=config.popular_articles,
-            ),
-            "features.copurchases": find_copurchases(
-                transactions,
-                cutoff=cutoff,
-                copurchase_days=config.copurchase_days,
-                copurchased_articles=config.copurchased_articles,
-                history_length=config.history_length,
-            ),
-        }
-    finally:
-        shared.unpersist()
+        ),
+    }
+
+
+def _summarise(job: Job, cutoff: date, catalogue: Catalogue) -> tuple[pa.Table, pa.Table]:
+    """Return the facts of customers and articles from the whole history, by Spark."""
+    from recsys.features.histories import split_summaries, summarise_histories
+    from recsys.spark import build_session, read_parquet, write_parquet
+
+    files = job.lake.files(job.partition(TRANSACTIONS), before=str(cutoff))
+    frame = summarise_histories(
+        read_parquet(build_session(job.config, job.name), files),
+        catalogue,
+        cutoff=cutoff,
+        history_length=job.config.features.history_length,
+    )
+    with job.lake.scratch(f"features/{cutoff}") as folder:
+        write_parquet(frame, folder)
+        return split_summaries(job.lake.read_folder(folder))
+
+
+def _carry_over(
+    job: Job, cutoff: date, earlier: date, catalogue: Catalogue
+) -> tuple[pa.Table, pa.Table]:
+    """Return the facts of customers and articles from earlier features."""
+    customers, articles = (
+        job.lake.read(job.partition(f"features.{name}", earlier))
+        for name in ("customers", "articles")
+    )
+    known = Known(earlier, customers, articles)
+    since = job.lake.read(
+        job.partition(TRANSACTIONS), [C.CUSTOMER_KEY], since=str(earlier), before=str(cutoff)
+    )
+    changed = changed_customers(known, catalogue.ages, since[C.CUSTOMER_KEY].to_numpy())
+    history = job.lake.read(
+        job.partition(TRANSACTIONS),
+        COLUMNS,
+        pc.field(C.CUSTOMER_KEY).isin(pa.array(changed, pa.int32())),
+        before=str(cutoff),
+    )
+    return carry_over(
+        known,
+        history,
+        changed,
+        catalogue,
+        cutoff=cutoff,
+        history_length=job.config.features.history_length,
+    )
+
+
+def _transactions(job: Job, cutoff: date, *, days: int) -> pa.Table:
+    """Return at least the transactions of the last so many days before the cutoff."""
+    start = str(cutoff - timedelta(days=days))
+    parts = job.lake.require(job.partition(TRANSACTIONS)).parts
+    since = max((part.key for part in parts if part.key <= start), default="")
+    return job.lake.read(job.partition(TRANSACTIONS), COLUMNS, since=since, before=str(cutoff))

@@ -1,78 +1,73 @@
-"""Articles that the same customers buy, as of a cutoff."""
+"""Articles that the same customers buy, as of a cutoff.
 
-from datetime import date
+With the matrix B of customers x articles, 1 where one bought the other, the customers that two
+articles share are the cells of B'B: a sparse product, by SciPy in blocks of articles. At H&M's size
+(3.8 million cells in 90 days) it takes a second where a join of pairs in Spark takes a minute.
+"""
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from recsys.columns import Columns as C
-from recsys.features.history import customer_articles
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import csr_array
+
+from recsys.features.facts import as_table
+from recsys.features.history import Floats, Ints, Pairs, Purchases, places_of
 from recsys.schemas import FEATURES_COPURCHASES
-from recsys.spark import conform
 
-OTHER = "other_article_key"
+#: Articles whose neighbours are found at once.
+BLOCK_ARTICLES = 1024
 
 
 def find_copurchases(
-    transactions: DataFrame,
+    purchases: Purchases,
     *,
-    cutoff: date,
     copurchase_days: int,
     copurchased_articles: int,
     history_length: int,
-) -> DataFrame:
+) -> pa.Table:
     """Return FEATURES_COPURCHASES: each article's `copurchased_articles` nearest by cosine.
 
     Only purchases in [cutoff - copurchase_days, cutoff) count, and of each customer only the latest
     `history_length` articles (ties: higher key first): the pairs of a customer grow with the square
     of its articles, so that a few very large histories would make most of the work. An article that
     shares no customer with another has no rows.
+
+    Args:
+        purchases: at least those of that window.
+        copurchase_days: see above.
+        copurchased_articles: rows an article, at most.
+        history_length: see above.
     """
-    baskets = _baskets(transactions, cutoff, copurchase_days, history_length)
-    buyers = (
-        baskets.select(F.explode("articles").alias("article"))
-        .groupBy("article")
-        .agg(F.count("*").alias("buyers"))
-    )
-    scored = (
-        _shared(baskets)
-        .join(F.broadcast(buyers.toDF("first", "buyers")), on="first", how="inner")
-        .join(F.broadcast(buyers.toDF("second", "other_buyers")), on="second", how="inner")
-        .withColumn(C.SCORE, F.col("shared") / F.sqrt(F.col("buyers") * F.col("other_buyers")))
-    )
-    nearest = Window.partitionBy(C.ARTICLE_KEY).orderBy(F.col(C.SCORE).desc(), F.col(OTHER).asc())
-    ranked = _both_ways(scored).withColumn(C.RANK, F.row_number().over(nearest))
-    return conform(ranked.where(F.col(C.RANK) <= copurchased_articles), FEATURES_COPURCHASES)
-
-
-def _baskets(transactions: DataFrame, cutoff: date, days: int, length: int) -> DataFrame:
-    """Return one row a customer: `articles`, the latest distinct ones of the window, ascending."""
-    minus_key = (-F.col(C.ARTICLE_KEY)).alias("minus_key")
-    latest = F.array_sort(F.collect_list(F.struct("days_since", minus_key)))
-    keys = F.transform(F.slice(latest, 1, length), lambda row: -row["minus_key"])
-    return (
-        customer_articles(transactions, cutoff=cutoff)
-        .where(F.col("days_since") <= days)
-        .groupBy(C.CUSTOMER_KEY)
-        .agg(F.array_sort(keys).alias("articles"))
+    pairs = Pairs.of(purchases.within(copurchase_days))
+    baskets = pairs.take(places_of(pairs.customers) < history_length)
+    ones = np.ones(len(baskets.customers), np.float32)  # exact in counts up to 2^24 customers
+    size = int(baskets.articles.max(initial=0)) + 1
+    shape = (int(baskets.customers.max(initial=0)) + 1, size)
+    bought = csr_array((ones, (baskets.customers, baskets.articles)), shape=shape)
+    buyers = np.bincount(baskets.articles, minlength=size)
+    by_article = bought.T.tocsr()
+    nearest = partial(_nearest, by_article, bought, buyers, copurchased_articles)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(nearest, range(0, size, BLOCK_ARTICLES)))
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+    return as_table(
+        dict(zip(FEATURES_COPURCHASES.names, columns, strict=True)), FEATURES_COPURCHASES
     )
 
 
-def _shared(baskets: DataFrame) -> DataFrame:
-    """Return each unordered pair of articles once, first < second, and its customers."""
-    behind = F.slice("articles", F.col("place") + 2, F.size("articles"))
-    return (
-        baskets.select("articles", F.posexplode("articles").alias("place", "first"))
-        .select("first", F.explode(behind).alias("second"))
-        .groupBy("first", "second")
-        .agg(F.count("*").alias("shared"))
-    )
-
-
-def _both_ways(scored: DataFrame) -> DataFrame:
-    directions = [
-        F.struct(F.col(one).alias(C.ARTICLE_KEY), F.col(two).alias(OTHER))
-        for one, two in (("first", "second"), ("second", "first"))
-    ]
-    pair = F.explode(F.array(*directions)).alias("pair")
-    return scored.select(pair, C.SCORE).select("pair.*", C.SCORE)
+def _nearest(
+    by_article: csr_array, bought: csr_array, buyers: Ints, limit: int, start: int
+) -> tuple[Ints, Ints, Ints, Floats]:
+    """Return article keys, ranks, other keys and scores of one block of articles."""
+    shared = (by_article[start : start + BLOCK_ARTICLES] @ bought).tocoo()
+    articles, others = shared.row + start, shared.col
+    scores = shared.data / np.sqrt(buyers[articles] * buyers[others])
+    apart = articles != others
+    articles, others, scores = articles[apart], others[apart], scores[apart]
+    order = np.lexsort((others, -scores, articles))
+    places = places_of(articles[order])
+    best = order[places < limit]
+    return articles[best], places[places < limit] + 1, others[best], scores[best]

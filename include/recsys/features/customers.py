@@ -1,96 +1,58 @@
 """What is known of each customer as of a cutoff."""
 
-from datetime import date
-
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from recsys.columns import Columns as C
-from recsys.features.history import before, customer_articles, mean_price
+from recsys.features.facts import CUSTOMER_FACTS, as_table
+from recsys.features.history import Purchases, count_windows
 from recsys.schemas import FEATURES_CUSTOMERS
-from recsys.spark import conform
 
-#: Zero, not null, for a customer who never bought.
-COUNTS = (
-    "transactions", "purchase_days", "distinct_articles", "purchases_7d", "purchases_30d",
-    "distinct_product_groups",
-)  # fmt: skip
-RECENT = ("recent_articles", "recent_days", "recent_quantities")
+#: The facts of a customer who never bought; what is not here is null.
+NOBODY = {
+    "transactions": 0, "purchase_days": 0, "distinct_articles": 0, "distinct_product_groups": 0,
+    "recent_articles": [], "recent_days": [], "recent_quantities": [], "recent_prices": [],
+}  # fmt: skip
 
 
-def describe_customers(
-    transactions: DataFrame,
-    customers: DataFrame,
-    articles: DataFrame,
-    *,
-    cutoff: date,
-    history_length: int,
-) -> DataFrame:
-    """Return FEATURES_CUSTOMERS: one row for each of `customers`, from purchases before the cutoff.
+def describe_customers(facts: pa.Table, recent: Purchases, customers: pa.Table) -> pa.Table:
+    """Return FEATURES_CUSTOMERS: one row for each of `customers`, by ascending key.
 
     Counts of a customer who never bought are 0 and the recent articles are empty; means, shares and
-    days are null. Articles without a product group (null) do not count among the product groups.
+    days are null.
+
+    Args:
+        facts: CUSTOMER_FACTS as of the cutoff, in any order.
+        recent: at least the purchases of the last 30 days before the cutoff.
+        customers: cleaned.customers.
     """
-    everything = (
-        customers.join(_activity(transactions, cutoff), on=C.CUSTOMER_KEY, how="left")
-        .join(
-            _assortment(transactions, articles, cutoff, history_length),
-            on=C.CUSTOMER_KEY,
-            how="left",
-        )
-        .fillna(0, subset=list(COUNTS))
-        .withColumns({name: F.coalesce(name, F.array().cast("array<int>")) for name in RECENT})
-    )
-    return conform(everything, FEATURES_CUSTOMERS)
+    customers = customers.sort_by(C.CUSTOMER_KEY)
+    keys = customers[C.CUSTOMER_KEY].to_numpy()
+    facts = rows_by_key(facts, customers[C.CUSTOMER_KEY], otherwise=NOBODY)
+    size = int(max(keys.max(initial=0), recent.customers.max(initial=0))) + 1
+    windows = count_windows(recent.customers, recent, size=size)
+    weeks = pc.divide(pc.cast(facts["tenure_days"], pa.float64()), 7)
+    columns = {
+        **{name: customers[name] for name in customers.column_names},
+        **{name: facts[name] for name in CUSTOMER_FACTS.names},
+        **{f"purchases_{days}d": pieces[keys] for days, pieces in windows.items()},
+        C.CUSTOMER_KEY: customers[C.CUSTOMER_KEY],
+        "purchase_frequency": pc.divide(facts["purchase_days"], weeks),
+    }
+    return as_table(columns, FEATURES_CUSTOMERS)
 
 
-def _activity(transactions: DataFrame, cutoff: date) -> DataFrame:
-    """Return how often, when and through which channel each customer bought, from its days."""
-    days = (
-        before(transactions, cutoff)
-        .groupBy(C.CUSTOMER_KEY, "days_ago")
-        .agg(
-            F.sum(C.QUANTITY).alias("pieces"),
-            F.sum(F.when(F.col(C.SALES_CHANNEL_ID) == 2, F.col(C.QUANTITY)).otherwise(0)).alias(
-                "pieces_2"
-            ),
-        )
-    )
-    weeks = F.max("days_ago") / 7
-    return days.groupBy(C.CUSTOMER_KEY).agg(
-        F.sum("pieces").alias("transactions"),
-        F.count("*").alias("purchase_days"),
-        (F.count("*") / weeks).alias("purchase_frequency"),
-        F.min("days_ago").alias("recency_days"),
-        (F.sum("pieces_2") / F.sum("pieces")).alias("channel_2_share"),
-    )
+def rows_by_key(
+    facts: pa.Table, keys: pa.ChunkedArray, *, otherwise: dict[str, object]
+) -> pa.Table:
+    """Return the row of each key, in the order of the keys; facts of none where there is no row.
 
-
-def _assortment(
-    transactions: DataFrame, articles: DataFrame, cutoff: date, history_length: int
-) -> DataFrame:
-    """Return what each customer bought: numbers of articles and groups, price, latest articles."""
-    groups = articles.select(C.ARTICLE_KEY, "product_group_name")
-    minus_key = (-F.col(C.ARTICLE_KEY)).alias("minus_key")
-    # Ascending days and, within a day, descending keys: the latest come first.
-    latest = F.array_sort(F.collect_list(F.struct("days_since", minus_key, "quantity")))
-    return (
-        customer_articles(transactions, cutoff=cutoff)
-        .join(F.broadcast(groups), on=C.ARTICLE_KEY, how="left")
-        .groupBy(C.CUSTOMER_KEY)
-        .agg(
-            F.count("*").alias("distinct_articles"),
-            F.size(F.collect_set("product_group_name")).alias("distinct_product_groups"),
-            mean_price(F.sum("spend"), F.sum("quantity")).alias("mean_price"),
-            F.sum("quantity_7d").alias("purchases_7d"),
-            F.sum("quantity_30d").alias("purchases_30d"),
-            F.slice(latest, 1, history_length).alias("latest"),
-        )
-        .withColumns(
-            {
-                "recent_articles": F.transform("latest", lambda row: -row["minus_key"]),
-                "recent_days": F.col("latest.days_since"),
-                "recent_quantities": F.col("latest.quantity"),
-            }
-        )
-    )
+    Args:
+        facts: its first column is the key, unique.
+        keys: the keys wanted.
+        otherwise: facts of a key that has no row; null where it names none.
+    """
+    none = pa.Table.from_pylist([otherwise], facts.schema)
+    found = pc.index_in(keys, facts.column(0).combine_chunks())
+    rows = pc.fill_null(found, len(facts))
+    return pa.concat_tables([facts, none]).combine_chunks().take(rows)

@@ -1,100 +1,90 @@
 """The best sellers of each customer segment as of a cutoff."""
 
-from datetime import date
-
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+import numpy as np
+import pyarrow as pa
 
 from recsys.columns import Columns as C
-from recsys.features.history import customer_articles
+from recsys.features.facts import as_table, at
+from recsys.features.history import Ints, Pairs, Purchases
 from recsys.schemas import AGE_BANDS, EVERYONE, FEATURES_POPULARITY
-from recsys.spark import conform
-
-#: Behind a segment's own articles: what everyone buys.
-LAST_TIER = 4
 
 
 def rank_popular_articles(
-    transactions: DataFrame,
-    customers: DataFrame,
+    recent: Purchases,
+    bands: Ints,
+    sold: pa.Table,
     *,
-    cutoff: date,
     popular_days: int,
     on_sale_days: int,
     popular_articles: int,
-) -> DataFrame:
+) -> pa.Table:
     """Return FEATURES_POPULARITY: `popular_articles` for each of AGE_BANDS and for EVERYONE.
 
-    Articles are ordered by their distinct customers in [cutoff - popular_days, cutoff). A list that
-    is too short then goes on with the articles of [cutoff - on_sale_days, cutoff), by their
-    customers there, then with those of all time, then with what everyone buys, so that a segment
-    of few customers, or of none, has as long a list as any other. The score is always the
-    number of distinct customers in the popular_days, so it is 0 for the articles filled in.
+    Articles are ordered by their distinct customers in [cutoff - popular_days, cutoff), ties to the
+    lower key. A list that is too short then goes on with the articles of [cutoff - on_sale_days,
+    cutoff), by their customers there, then with what everyone buys, and that list ends with the
+    articles of all time, so that a segment of few customers, or of none, has as long a list as any
+    other. The score is always the number of distinct customers in the popular_days, so it is 0 for
+    the articles filled in.
+
+    Args:
+        recent: at least the purchases of the longer of the two windows.
+        bands: int64 [customers], the index into AGE_BANDS by key; a customer of none (negative)
+            counts nowhere.
+        sold: `article_key, customers`, distinct customers ever.
+        popular_days: see above.
+        on_sale_days: see above.
+        popular_articles: length of each list.
     """
-    counts = _counts(transactions, customers, cutoff, popular_days, on_sale_days)
-    filled = _fill_from_everyone(_best(counts, popular_articles))
-    earliest = F.min_by(F.struct("tier", "strength", C.SCORE), "tier").alias("earliest")
-    unique = filled.groupBy(C.AGE_BAND, C.ARTICLE_KEY).agg(earliest)
-    ranked = _best(unique.select(C.AGE_BAND, C.ARTICLE_KEY, "earliest.*"), popular_articles)
-    return conform(ranked, FEATURES_POPULARITY)
+    ever = np.zeros(int(max(recent.articles.max(initial=0), *_keys(sold), 0)) + 1, np.int64)
+    ever[_keys(sold)] = sold["customers"].to_numpy()
+    pairs = Pairs.of(recent.within(max(popular_days, on_sale_days)))
+    counts = [_count(pairs, bands, days, len(ever)) for days in (popular_days, on_sale_days)]
+    everyone = chain(*[by_count(c[-1]) for c in counts], by_count(ever))[:popular_articles]
+    columns: dict[str, list[Ints | list[str]]] = {n: [] for n in FEATURES_POPULARITY.names}
+    for code, segment in enumerate((*AGE_BANDS, EVERYONE)):
+        own = chain(*[by_count(c[code]) for c in counts])[:popular_articles]
+        articles = chain(own, everyone)[:popular_articles]
+        columns[C.AGE_BAND].append([segment] * len(articles))
+        columns[C.RANK].append(np.arange(1, len(articles) + 1))
+        columns[C.ARTICLE_KEY].append(articles)
+        columns[C.SCORE].append(counts[0][code][articles])
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return as_table(joined, FEATURES_POPULARITY)
 
 
-def _counts(
-    transactions: DataFrame,
-    customers: DataFrame,
-    cutoff: date,
-    popular_days: int,
-    on_sale_days: int,
-) -> DataFrame:
-    """Return each segment's articles with the first window they sold in, and their buyers in it.
+def chain(*parts: Ints) -> Ints:
+    """Return the distinct keys of all parts, in the order in which they first come.
 
-    All windows end at the cutoff, so a customer bought in one if the last purchase is in it.
+    >>> chain(np.array([5, 3]), np.array([4, 5])).tolist()
+    [5, 3, 4]
     """
-    windows = (popular_days, on_sale_days)
-    buyers = [F.count_if(F.col("days_since") <= days) for days in windows] + [F.count("*")]
-    recent, on_sale, ever = (F.col(name) for name in ("recent", "on_sale", "ever"))
-    names = ("recent", "on_sale", "ever")
-    by_band = (
-        customer_articles(transactions, cutoff=cutoff)
-        .join(customers.select(C.CUSTOMER_KEY, C.AGE_BAND), on=C.CUSTOMER_KEY, how="inner")
-        .groupBy(C.AGE_BAND, C.ARTICLE_KEY)
-        .agg(*[number.alias(name) for number, name in zip(buyers, names, strict=True)])
-    )
-    # A customer is in one band, so everyone is the sum of the bands.
-    band_and_all = F.explode(F.array(C.AGE_BAND, F.lit(EVERYONE))).alias(C.AGE_BAND)
-    return (
-        by_band.select(band_and_all, C.ARTICLE_KEY, *names)
-        .groupBy(C.AGE_BAND, C.ARTICLE_KEY)
-        .agg(*[F.sum(name).alias(name) for name in names])
-        .select(
-            C.AGE_BAND,
-            C.ARTICLE_KEY,
-            F.when(recent > 0, 1).when(on_sale > 0, 2).otherwise(3).alias("tier"),
-            F.when(recent > 0, recent).when(on_sale > 0, on_sale).otherwise(ever).alias("strength"),
-            recent.alias(C.SCORE),
-        )
-    )
+    keys = np.concatenate(parts)
+    _, first = np.unique(keys, return_index=True)
+    return keys[np.sort(first)]
 
 
-def _fill_from_everyone(best: DataFrame) -> DataFrame:
-    """Return the rows, and behind each band's own those of EVERYONE, in one pass over them."""
-    own = F.struct(C.AGE_BAND, "tier", "strength", C.SCORE)
-    fillers = [
-        F.struct(
-            F.lit(band).alias(C.AGE_BAND),
-            F.lit(LAST_TIER).alias("tier"),
-            (-F.col(C.RANK)).cast("long").alias("strength"),
-            F.lit(0).cast("long").alias(C.SCORE),
-        )
-        for band in AGE_BANDS
-    ]
-    is_everyone = F.col(C.AGE_BAND) == EVERYONE
-    rows = F.when(is_everyone, F.array(own, *fillers)).otherwise(F.array(own))
-    return best.select(C.ARTICLE_KEY, F.explode(rows).alias("row")).select(C.ARTICLE_KEY, "row.*")
+def by_count(counts: Ints) -> Ints:
+    """Return the keys with a count, the highest count first, ties to the lower key.
+
+    >>> by_count(np.array([0, 2, 0, 3, 2])).tolist()
+    [3, 1, 4]
+    """
+    order = np.argsort(-counts, kind="stable")
+    return order[: np.count_nonzero(counts)]
 
 
-def _best(counts: DataFrame, number: int) -> DataFrame:
-    order = Window.partitionBy(C.AGE_BAND).orderBy(
-        F.col("tier").asc(), F.col("strength").desc(), F.col(C.ARTICLE_KEY).asc()
-    )
-    return counts.withColumn(C.RANK, F.row_number().over(order)).where(F.col(C.RANK) <= number)
+def _count(pairs: Pairs, bands: Ints, days: int, size: int) -> Ints:
+    """Return int64 [AGE_BANDS + 1, articles]: customers in the window, the last row everyone's.
+
+    The window ends at the cutoff, so a customer bought in it if the last purchase is in it.
+    """
+    band = at(bands, pairs.customers)
+    inside = (pairs.days_since <= days) & (band >= 0)
+    cells = band[inside] * size + pairs.articles[inside]
+    counts = np.bincount(cells, minlength=len(AGE_BANDS) * size).reshape(len(AGE_BANDS), size)
+    return np.vstack([counts, counts.sum(axis=0)])
+
+
+def _keys(table: pa.Table) -> Ints:
+    return np.asarray(table[C.ARTICLE_KEY].to_numpy(), np.int64)

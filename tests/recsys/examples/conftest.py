@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from jobs import build_features
 from pyspark.sql import DataFrame, SparkSession
+from tests.recsys.conftest import commit_transactions, make_transactions
 
 from recsys.config import Config
 from recsys.examples.split import Snapshot
@@ -67,33 +68,27 @@ def make_on_sale(spark: SparkSession) -> Callable[..., DataFrame]:
 
 @pytest.fixture
 def fill_cleaned(lake: Lake) -> Callable[..., None]:
-    """Commit the cleaned tables as of RUN_DATE: five customers, nine articles, 40 days.
+    """Commit the cleaned tables of a run date: five customers, nine articles, 40 days.
 
-    Each customer buys an article a day; `extra` rows are (day, customer, article). A fingerprint
-    stands for the contents, as the cleaning jobs would give it.
+    Each customer buys an article a day until RUN_DATE; `extra` rows are (day, customer, article).
     """
 
-    def fill(extra: Iterable[tuple[date, int, int]] = (), fingerprint: str = "first") -> None:
+    def fill(extra: Iterable[tuple[date, int, int]] = (), run_date: date = RUN_DATE) -> None:
         days = [RUN_DATE - timedelta(days=number) for number in range(40, 0, -1)]
         rows = [
             (day, customer, 2 + (customer * 5 + number // 3) % 9)
             for number, day in enumerate(days)
             for customer in range(2, 7)
         ]
-        transactions = [
-            {"t_dat": day, "customer_key": customer, "article_key": article, "price": 0.5,
-             "sales_channel_id": 2, "quantity": 1}
-            for day, customer, article in [*rows, *extra]
-        ]  # fmt: skip
+        commit_transactions(lake, run_date, make_transactions([(*r, 1) for r in [*rows, *extra]]))
         customers = [{"customer_key": key, "age": 30, "age_band": "30-39"} for key in range(2, 7)]
         articles = [{"article_key": key, "product_group_name": "Shoes"} for key in range(2, 11)]
         for name, table, schema in (
-            ("transactions", transactions, CLEANED_TRANSACTIONS),
             ("customers", customers, CLEANED_CUSTOMERS),
             ("articles", articles, CLEANED_ARTICLES),
         ):
-            partition = Partition(f"cleaned.{name}", str(RUN_DATE))
-            with lake.write(partition, fingerprint=fingerprint) as draft:
+            partition = Partition(f"cleaned.{name}", str(run_date))
+            with lake.write(partition, fingerprint="of the same files") as draft:
                 lake.put_table(draft, pa.Table.from_pylist(table, schema=schema))
 
     return fill
@@ -102,6 +97,6 @@ def fill_cleaned(lake: Lake) -> Callable[..., None]:
 @pytest.fixture
 def run_features(config: Config) -> Callable[..., int]:
     """Run the job build_features on the lake; its exit code."""
-    argv = ["--run-date", str(RUN_DATE), "--env", "test", "--lake", config.lake_root]
-    argv += ["--set", f"state={config.state}", "--report", "report.json"]
-    return lambda *flags: build_features.main([*argv, *flags])
+    argv = ["--env", "test", "--lake", config.lake_root, "--set", f"state={config.state}"]
+    argv += ["--report", "report.json", "--run-date"]
+    return lambda *flags, run_date=RUN_DATE: build_features.main([*argv, str(run_date), *flags])

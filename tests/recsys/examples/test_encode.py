@@ -35,10 +35,13 @@ def test_a_column_that_never_varied_is_all_zero(seen: list[float]) -> None:
     assert number.apply(np.array([4, 7], np.float32)).tolist() == [0.0, 0.0]
 
 
+WINDOWS = (1, 3, 7, 14, 30)
+
+
 def _tables(sales: list[int], age: list[float | None]) -> tuple[pa.Table, pa.Table, pa.Table]:
     n, m = len(age), len(sales)
-    counts = ("transactions", "purchase_days", "distinct_articles", "purchases_7d",
-              "purchases_30d", "distinct_product_groups", "recency_days")  # fmt: skip
+    counts = ("transactions", "purchase_days", "distinct_articles", "distinct_product_groups",
+              "recency_days", "tenure_days", *(f"purchases_{d}d" for d in WINDOWS))  # fmt: skip
     customers = pa.table(
         {name: [1] * n for name in counts}
         | {name: [0.5] * n for name in ("mean_price", "purchase_frequency", "channel_2_share")}
@@ -46,8 +49,8 @@ def _tables(sales: list[int], age: list[float | None]) -> tuple[pa.Table, pa.Tab
         | {"club_member_status": ["ACTIVE"] * n, "fashion_news_frequency": ["NONE"] * n}
         | {"fn": [True] * n, "active": pa.array([None] * n, pa.bool_())}
     )
-    numbers = ("customers", "sales_1d", "sales_7d", "sales_30d", "trend",
-               "mean_price", "days_on_sale", "days_since_sale", "mean_customer_age",
+    numbers = ("customers", *(f"sales_{d}d" for d in WINDOWS), "trend", "rank_7d", "mean_price",
+               "discount_7d", "days_on_sale", "days_since_sale", "mean_customer_age",
                "repurchase_rate")  # fmt: skip
     articles = pa.table(
         {"article_key": pa.array(range(2, 2 + m), pa.int32()), "sales": sales}
@@ -83,7 +86,7 @@ def test_statistics_are_of_the_snapshots_given_alone() -> None:
     encoder = fit_encoder([training[0]], [training[1]], training[2], history_length=4)
     later = _tables([50, 60], [90.0, None])[0]
     numbers, _ = encoder.encode_customers(later)
-    age, flag = 10, 12
+    age, flag = 14, 16
     # 90 is beyond the oldest of training, 40: mean 30, deviation 10.
     assert numbers[:, age].tolist() == [1.0, 0.0]
     assert numbers[:, flag].tolist() == [0.0, 1.0]

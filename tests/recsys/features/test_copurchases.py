@@ -1,17 +1,12 @@
 from collections.abc import Callable
-from datetime import date
 from math import sqrt
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
-from pyspark.testing import assertSchemaEqual
+from tests.recsys.features.conftest import make_purchases
 
 from recsys.features.copurchases import find_copurchases
 from recsys.schemas import FEATURES_COPURCHASES
-from recsys.spark import to_struct
-
-pytestmark = pytest.mark.spark
 
 Find = Callable[..., dict[int, list[tuple[int, float]]]]
 #: Article 10 has customers 2, 3, 4; 11 has 2, 3; 12 has 2; 13 has 5 alone.
@@ -25,22 +20,21 @@ PURCHASES = (
 
 
 @pytest.fixture
-def find(make_transactions: Callable[..., DataFrame], cutoff: date) -> Find:
+def find() -> Find:
     def find(
-        *purchases: Any, number: int = 20, history_length: int = 64
+        *rows: Any, number: int = 20, history_length: int = 64
     ) -> dict[int, list[tuple[int, float]]]:
-        frame = find_copurchases(
-            make_transactions(*purchases),
-            cutoff=cutoff,
+        table = find_copurchases(
+            make_purchases(*rows),
             copurchase_days=90,
             copurchased_articles=number,
             history_length=history_length,
         )
-        assertSchemaEqual(frame.schema, to_struct(FEATURES_COPURCHASES), ignoreNullable=True)
+        assert table.schema == FEATURES_COPURCHASES
         lists: dict[int, list[tuple[int, float]]] = {}
-        for row in frame.orderBy("article_key", "rank").collect():
-            found = lists.setdefault(row.article_key, [])
-            found.append((row.other_article_key, pytest.approx(row.score)))
+        for row in table.to_pylist():
+            found = lists.setdefault(row["article_key"], [])
+            found.append((row["other_article_key"], pytest.approx(row["score"])))
             assert row["rank"] == len(found)
         return lists
 

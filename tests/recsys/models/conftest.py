@@ -41,23 +41,26 @@ def make_article_features() -> pa.Table:
     keys = np.arange(2, 2 + ARTICLES)
     sold = keys < 1 + ARTICLES
     sales = np.where(sold, 30 + keys % 7, 0)
-    return pa.table(
-        {
-            "article_key": keys,
-            "sales": sales,
-            "customers": sales,
-            "sales_1d": sales // 20,
-            "sales_7d": sales // 5,
-            "sales_30d": sales // 2,
-            "trend": np.zeros(ARTICLES),
-            "mean_price": pa.array(0.02 + 0.001 * (keys % 5), mask=~sold),
-            "days_on_sale": pa.array(keys, mask=~sold),
-            "days_since_sale": pa.array(keys % 3 + 1, mask=~sold),
-            "mean_customer_age": pa.array(20.0 + keys % 30, mask=~sold),
-            "repurchase_rate": np.zeros(ARTICLES),
-            "is_on_sale": sold,
-        }
-    ).cast(schemas.FEATURES_ARTICLES)
+    known = {
+        "article_key": keys,
+        "sales": sales,
+        "customers": sales,
+        "sales_1d": sales // 20,
+        "sales_3d": sales // 10,
+        "sales_7d": sales // 5,
+        "sales_14d": sales // 3,
+        "sales_30d": sales // 2,
+        "trend": np.zeros(ARTICLES),
+        "mean_price": pa.array(0.02 + 0.001 * (keys % 5), mask=~sold),
+        "days_on_sale": pa.array(keys, mask=~sold),
+        "days_since_sale": pa.array(keys % 3 + 1, mask=~sold),
+        "mean_customer_age": pa.array(20.0 + keys % 30, mask=~sold),
+        "repurchase_rate": np.zeros(ARTICLES),
+        "is_on_sale": sold,
+    }
+    nothing = pa.nulls(ARTICLES)
+    columns = {name: known.get(name, nothing) for name in schemas.FEATURES_ARTICLES.names}
+    return pa.table(columns).cast(schemas.FEATURES_ARTICLES)
 
 
 def make_customer_features() -> pa.Table:
@@ -77,7 +80,11 @@ def make_customer_features() -> pa.Table:
                 "mean_price": 0.02 if bought else None,
                 "purchase_frequency": 1.0 if bought else None,
                 "recency_days": key % 9 + 1 if bought else None,
+                "tenure_days": key % 9 + 90 if bought else None,
+                "purchases_1d": 0,
+                "purchases_3d": 0,
                 "purchases_7d": key % 3 if bought else 0,
+                "purchases_14d": key % 3 if bought else 0,
                 "purchases_30d": len(recent),
                 "channel_2_share": 0.5 if bought else None,
                 "distinct_product_groups": 1 if bought else 0,
@@ -90,6 +97,7 @@ def make_customer_features() -> pa.Table:
                 "recent_articles": recent,
                 "recent_days": [i + 1 for i in range(len(recent))],
                 "recent_quantities": [1] * len(recent),
+                "recent_prices": [0.02] * len(recent),
             }
         )
     return pa.Table.from_pylist(rows, schemas.FEATURES_CUSTOMERS)

@@ -10,8 +10,8 @@ from recsys.models.inputs import Pca, Snapshot, build_snapshot
 def test_row_k_is_key_k_and_the_reserved_rows_are_neutral(
     snapshot: Snapshot, customer_features: pa.Table
 ) -> None:
-    assert snapshot.customer_numbers.shape == (62, 13)
-    assert snapshot.article_numbers.shape == (42, 14)
+    assert snapshot.customer_numbers.shape == (62, 17)
+    assert snapshot.article_numbers.shape == (42, 18)
     assert snapshot.article_categories.shape == (42, 12)
     first = customer_features["recent_articles"][0].as_py()
     assert snapshot.recent_articles[2].tolist() == [*first, 0, 0, 0]
@@ -26,7 +26,7 @@ def test_an_article_never_sold_is_off_sale_flagged_and_shares_its_key_code(
     snapshot: Snapshot,
 ) -> None:
     assert not snapshot.is_on_sale[41]
-    assert snapshot.article_numbers[41, 12:].tolist() == [1.0, 1.0]
+    assert snapshot.article_numbers[41, 16:].tolist() == [1.0, 1.0]
     assert snapshot.article_categories[41, -1] == 0
     assert snapshot.article_categories[40, -1] > 0
 
