@@ -26,7 +26,7 @@ def build(job: Job) -> None:
     # The maps change only when new ids come, so they have a step and a fingerprint of their own.
     maps = [job.partition(f"keys.{name}", ALL_TIME) for name in ("articles", "customers")]
     keys = job.step(maps, inputs=inputs, dated=False)
-    if step.is_current and all(job.lake.manifest(m) for m in maps):
+    if all(job.lake.manifest(m) for m in maps) and (step.is_current or step.show_same()):
         return
     from recsys.cleaning.audit import check_rejections, tally, write_frame, write_rejected
     from recsys.cleaning.catalogue import (

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from recsys.examples.split import from_table
-from recsys.job import ALL_TIME, Before, Input, Job, Step, run_job
+from recsys.job import ALL_TIME, Before, Input, Job, run_job
 from recsys.schemas import PARTS
+from recsys.step import Step
 
 
 def build(job: Job) -> None:

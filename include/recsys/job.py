@@ -18,8 +18,7 @@ import argparse
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -33,9 +32,10 @@ from recsys.config import Config, load_config
 from recsys.digest import sha256_of_code, sha256_of_file, sha256_of_json
 from recsys.errors import RecsysError
 from recsys.faults import explained_store
-from recsys.manifest import Manifest, Part, fingerprint_of_parts
+from recsys.manifest import fingerprint_of_parts
 from recsys.paths import Partition
-from recsys.storage import Draft, Lake
+from recsys.step import Step
+from recsys.storage import Lake
 
 #: A key for data sets that have one partition for all time, such as the id maps.
 ALL_TIME = "all"
@@ -60,56 +60,6 @@ class Before:
 
 
 Input = Partition | Before | Path | str
-
-
-@dataclass
-class Step:
-    """A set of partitions that are made together from the same inputs."""
-
-    lake: Lake
-    outputs: list[Partition]
-    inputs: dict[str, str]
-    settings: dict[str, Any]
-    fingerprint: str
-    force: bool = False
-    written: list[Manifest] = field(default_factory=list)
-
-    @property
-    def is_current(self) -> bool:
-        """Whether all outputs are committed with just these inputs, settings and code."""
-        if self.force:
-            return False
-        manifests = [self.lake.manifest(output) for output in self.outputs]
-        return all(m is not None and m.fingerprint == self.fingerprint for m in manifests)
-
-    @contextmanager
-    def write(self, dataset: str, key: str | None = None) -> Iterator[Draft]:
-        """Yield a draft of one of the outputs; `key` where the data set has several of them."""
-        matches = [o for o in self.outputs if o.dataset == dataset and key in (None, o.key)]
-        if len(matches) != 1:
-            raise ValueError(f"{dataset} ({key}) is not one of {[str(o) for o in self.outputs]}")
-        with self.lake.write(
-            matches[0], fingerprint=self.fingerprint, inputs=self.inputs, settings=self.settings
-        ) as draft:
-            yield draft
-        self.written.append(self.lake.require(matches[0]))
-
-    def shows(self, parts: Sequence[Part]) -> bool:
-        """Whether the one output is a view of just these parts."""
-        manifest = self.lake.manifest(self.outputs[0])
-        return manifest is not None and manifest.parts == tuple(sorted(parts, key=lambda p: p.key))
-
-    def show(
-        self,
-        parts: Sequence[Part],
-        *,
-        like: Manifest,
-        counts: Mapping[str, int],
-        notes: Mapping[str, Any],
-    ) -> None:
-        """Commit the one output as a view; see `Lake.show`."""
-        view = self.lake.show(self.outputs[0], parts, like=like, counts=counts, notes=notes)
-        self.written.append(view)
 
 
 @dataclass

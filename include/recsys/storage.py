@@ -86,6 +86,15 @@ class Lake:
             raise MissingPartitionError(partition.dataset, partition.key, written_by=writer)
         return manifest
 
+    def is_intact(self, manifest: Manifest) -> bool:
+        """Whether every partition that a view shows as a whole still holds what it held then."""
+        whole = [part for part in manifest.parts if not part.folder]
+        sources = [self.manifest(Partition(part.dataset, part.partition)) for part in whole]
+        return all(
+            source is not None and source.fingerprint == part.fingerprint
+            for part, source in zip(whole, sources, strict=True)
+        )
+
     def keys(self, dataset: str) -> list[str]:
         """Return the keys of a data set's committed partitions, in ascending order."""
         folder = f"{self.root}/{Partition(dataset, 'any').folder.rsplit('/', 1)[0]}"
@@ -113,6 +122,12 @@ class Lake:
         manifest = self.require(partition)
         if not manifest.parts:
             return self._parquet_below(f"{partition.folder}/{manifest.attempt}")
+        if not self.is_intact(manifest):
+            shown = Partition(partition.dataset, manifest.parts[0].partition)
+            raise DataError(
+                f"{partition} shows {shown}, which was made anew:"
+                f" run {WRITTEN_BY[partition.dataset]} again for {partition.key}"
+            )
         shown = [
             p
             for p in manifest.parts
@@ -187,10 +202,12 @@ class Lake:
         like: Manifest,
         counts: Mapping[str, int],
         notes: Mapping[str, Any],
+        fingerprint: str | None = None,
     ) -> Manifest:
         """Commit a view: a partition without data of its own, made of folders of others.
 
-        Its fingerprint is that of its parts, so that equal contents give equal fingerprints.
+        Unless another is given, its fingerprint is that of its parts, so that equal contents give
+        equal fingerprints.
 
         Args:
             partition: the view.
@@ -198,6 +215,7 @@ class Lake:
             like: the manifest of a partition that it shows, for columns and settings.
             counts: the view's own.
             notes: the view's own.
+            fingerprint: of the view.
         """
         ordered = sorted(parts, key=lambda part: part.key)
         manifest = like.model_copy(
@@ -207,7 +225,7 @@ class Lake:
                 "attempt": "",
                 "parts": tuple(ordered),
                 "rows": sum(part.rows for part in ordered),
-                "fingerprint": fingerprint_of_parts(ordered),
+                "fingerprint": fingerprint or fingerprint_of_parts(ordered),
                 "counts": dict(counts),
                 "notes": dict(notes),
                 "finished_at": _now(),

@@ -9,6 +9,7 @@ from jobs.clean_catalogue import main
 from pyspark.sql import SparkSession
 
 from recsys.config import Config
+from recsys.errors import DataError
 from recsys.paths import Partition
 from recsys.storage import Lake
 
@@ -159,3 +160,36 @@ def test_nothing_half_written_is_visible_when_the_job_breaks(
         assert list(lake.fs.glob(f"{lake.root}/{dataset.replace('.', '/')}/*/*")) == []
     monkeypatch.undo()
     assert run()[0] == 0
+
+
+def test_a_night_without_new_files_shows_what_is_there(
+    run: Run, raw_folder: Any, lake: Lake
+) -> None:
+    run()
+    first = lake.read(Partition("cleaned.customers", DAY))
+    code, report = run(day="2020-09-24")
+    assert (code, report["status"]) == (0, "written")
+    shown = lake.require(Partition("cleaned.customers", "2020-09-24"))
+    assert [(part.partition, part.rows) for part in shown.parts] == [(DAY, len(first))]
+    assert lake.read(Partition("cleaned.customers", "2020-09-24")) == first
+    assert run(day="2020-09-24")[1]["status"] == "unchanged"
+
+    third = run(day="2020-09-25")[1]
+    assert counts(third)["cleaned.articles"]["rows_kept"] == 3
+    parts = lake.require(Partition("cleaned.customers", "2020-09-25")).parts
+    assert [part.partition for part in parts] == [DAY]  # not a view of a view
+
+
+def test_what_is_shown_and_was_made_anew_is_refused_until_the_job_ran_again(
+    run: Run, raw_folder: Any, lake: Lake
+) -> None:
+    run()
+    run(day="2020-09-24")
+    customers = raw_folder.path / "customers.csv"
+    customers.write_text("\n".join(customers.read_text().splitlines()[:-1]) + "\n")
+    run()
+    later = Partition("cleaned.customers", "2020-09-24")
+    with pytest.raises(DataError, match="run clean_catalogue again for 2020-09-24"):
+        lake.read(later)
+    assert run(day="2020-09-24")[1]["status"] == "written"
+    assert len(lake.read(later)) == len(lake.read(Partition("cleaned.customers", DAY)))

@@ -2,8 +2,9 @@
 
 from recsys.checks.result import Check, Status, count_by_status, from_table, to_table
 from recsys.errors import DataError
-from recsys.job import Job, Step
+from recsys.job import Job
 from recsys.paths import checks_path
+from recsys.step import Step
 
 
 def commit(job: Job, step: Step, results: str, checks: list[Check], page: str) -> None:

@@ -7,10 +7,11 @@ from recsys.cleaning.audit import write_frame
 from recsys.cleaning.lines import persisted
 from recsys.columns import FIRST_KEY
 from recsys.columns import Columns as C
-from recsys.job import ALL_TIME, Step
+from recsys.job import ALL_TIME
 from recsys.paths import Partition
 from recsys.schemas import KEYS
 from recsys.spark import conform, read_parquet
+from recsys.step import Step
 
 
 def extend_keys(step: Step, checked: DataFrame, name: str) -> DataFrame:

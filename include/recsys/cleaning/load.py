@@ -17,8 +17,9 @@ from recsys.cleaning.transactions import (
     write_transactions,
 )
 from recsys.columns import Columns as C
-from recsys.job import Job, Step
+from recsys.job import Job
 from recsys.spark import build_session, read_parquet
+from recsys.step import Step
 from recsys.storage import Draft
 
 

@@ -14,8 +14,9 @@ from recsys.features.earlier import TRANSACTIONS, find_earlier, recipe
 from recsys.features.facts import Catalogue, by_key
 from recsys.features.history import COLUMNS, WINDOWS, Purchases
 from recsys.features.popularity import rank_popular_articles
-from recsys.job import Job, Step
+from recsys.job import Job
 from recsys.schemas import AGE_BANDS
+from recsys.step import Step
 
 #: Rows of a file, so that readers need not hold a whole table.
 FILE_ROWS = 250_000

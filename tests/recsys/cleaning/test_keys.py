@@ -4,8 +4,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from recsys.cleaning.keys import extend_keys, new_keys
-from recsys.job import Step
 from recsys.paths import Partition
+from recsys.step import Step
 from recsys.storage import Lake
 
 pytestmark = pytest.mark.spark
