@@ -26,7 +26,7 @@ def build(job: Job) -> None:
     from recsys.examples.pairs import count_pairs, find_pool, find_positives, to_pairs
     from recsys.spark import build_session, read_parquet
 
-    spark = build_session(job.config, job.name)
+    spark = build_session(job.config, job.name, rows=job.lake.require(transactions).rows)
     bought = read_parquet(spark, job.lake.files(transactions))
     on_sale = {day: read_parquet(spark, job.lake.files(part)) for day, part in articles.items()}
     number = config.negatives_per_positive

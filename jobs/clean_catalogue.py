@@ -6,7 +6,7 @@ Checks the whole raw folder first, so that one run names the faults of all its f
 import sys
 from collections.abc import Sequence
 
-from recsys.cleaning.raw import check_folder
+from recsys.cleaning.raw import check_folder, estimate_rows
 from recsys.job import ALL_TIME, Job, run_job
 from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV
 
@@ -40,13 +40,13 @@ def build(job: Job) -> None:
     from recsys.cleaning.lines import persisted, read_lines, set_aside
     from recsys.spark import build_session
 
-    spark = build_session(job.config, job.name)
+    spark = build_session(job.config, job.name, rows=estimate_rows(inputs))
     lines = {name: read_lines(spark, paths[name]) for name in FILES}
-    read = {name: frame.count() for name, frame in lines.items()}
     with (
         persisted(check_articles(lines[ARTICLES_CSV])) as articles,
         persisted(check_customers(lines[CUSTOMERS_CSV])) as customers,
     ):
+        read = {ARTICLES_CSV: articles.count(), CUSTOMERS_CSV: customers.count()}
         aside = [set_aside(articles, ARTICLES_CSV), set_aside(customers, CUSTOMERS_CSV)]
         with step.write("rejected.catalogue") as draft:
             found = write_rejected(aside[0].unionByName(aside[1]), draft, files=FILES)

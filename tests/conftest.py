@@ -38,7 +38,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     state = tmp_path_factory.mktemp("spark")
     session = build_session(
-        load_config("test", [f"state={state}", "spark.master=local[2]"]), "recsys-tests"
+        load_config("test", [f"state={state}", "spark.master=local[2]"]), "recsys-tests", rows=0
     )
     yield session
     session.stop()

@@ -161,7 +161,7 @@ FEATURES_COPURCHASES = pa.schema(
         (C.ARTICLE_KEY, pa.int32()),
         (C.RANK, pa.int32()),
         ("other_article_key", pa.int32()),
-        (C.SCORE, pa.float64()),  # cosine: customers of both / sqrt(customers of each multiplied)
+        (C.SCORE, pa.float32()),  # cosine: customers of both / sqrt(customers of each multiplied)
     ]
 )
 

@@ -123,9 +123,9 @@ class Lake:
         if not manifest.parts:
             return self._parquet_below(f"{partition.folder}/{manifest.attempt}")
         if not self.is_intact(manifest):
-            shown = Partition(partition.dataset, manifest.parts[0].partition)
+            source = Partition(partition.dataset, manifest.parts[0].partition)
             raise DataError(
-                f"{partition} shows {shown}, which was made anew:"
+                f"{partition} shows {source}, which was made anew:"
                 f" run {WRITTEN_BY[partition.dataset]} again for {partition.key}"
             )
         shown = [

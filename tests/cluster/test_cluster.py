@@ -64,7 +64,7 @@ def describe(batches):
         row = {"pid": os.getpid(), "place": recsys.__file__, "digest": sha256_of_json([1])}
         yield pa.RecordBatch.from_pylist([row])
 
-spark = build_session(load_config("test", sys.argv[1:]), "ask")
+spark = build_session(load_config("test", sys.argv[1:]), "ask", rows=0)
 asked = spark.range(4).repartition(4).mapInArrow(describe, "pid long, place string, digest string")
 for row in asked.collect():
     print("row", row.pid != os.getpid(), row.place, row.digest)
@@ -87,7 +87,7 @@ def test_executors_have_the_library(master: str, tmp_path: Path) -> None:
 def test_a_store_that_executors_cannot_reach_is_one_sentence(master: str, tmp_path: Path) -> None:
     code = (
         "import sys; from recsys.config import load_config; from recsys.spark import *;"
-        "read_parquet(build_session(load_config('test', sys.argv[1:]), 'ask'), ['s3://b/a'])"
+        "read_parquet(build_session(load_config('test', sys.argv[1:]), 'ask', rows=0), ['s3://b/a'])"
     )
     done = run_python("-c", code, f"spark.master={master}", f"state={tmp_path}")
     assert done.stderr.strip().splitlines()[-1] == (

@@ -42,7 +42,7 @@ def build(job):
     if job.args.do == "spark":
         from recsys.spark import build_session
 
-        session = build_session(job.config, "toy")
+        session = build_session(job.config, "toy", rows=0)
         rows = session.sparkContext.parallelize([1, 2, 3], 2).map(lambda n: n * n).sum()
         job.facts.update(
             sum=rows, master=session.sparkContext.master,

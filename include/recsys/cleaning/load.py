@@ -9,16 +9,18 @@ from pyspark.sql import functions as F
 from recsys.cleaning.audit import Rejections, check_rejections, tally, write_rejected
 from recsys.cleaning.lines import DROP_DAY, list_rejected, read_drop_lines, read_lines
 from recsys.cleaning.loads import Account, Loads, add_up
+from recsys.cleaning.raw import estimate_rows
 from recsys.cleaning.sources import Source, headers
 from recsys.cleaning.transactions import (
     Written,
     broadcast_customers,
     check_transactions,
+    named_customers,
     write_transactions,
 )
 from recsys.columns import Columns as C
 from recsys.job import Job
-from recsys.spark import build_session, read_parquet
+from recsys.spark import SMALL_ROWS, build_session, read_parquet
 from recsys.step import Step
 from recsys.storage import Draft
 
@@ -39,9 +41,10 @@ def clean_sources(
         DataError: too much of a file is rejected.
         RecsysError: the rows do not add up.
     """
-    spark, config = build_session(job.config, job.name), job.config.cleaning
+    config, rows = job.config.cleaning, estimate_rows(f for s in sources for f in s.files)
+    spark = build_session(job.config, job.name, rows=rows)
     lines = _lines(spark, sources)
-    checked = _check(job, spark, lines)
+    checked = _check(job, spark, lines, rows=rows)
     written = write_transactions(checked, draft)
     read = _read_by_file(lines, sources, written)
     # Most files are clean, and then there is no second pass.
@@ -67,17 +70,16 @@ def _lines(spark: SparkSession, sources: Sequence[Source]) -> DataFrame:
     return read_drop_lines(spark, files, headers=headers(sources))
 
 
-def _check(job: Job, spark: SparkSession, lines: DataFrame) -> DataFrame:
+def _check(job: Job, spark: SparkSession, lines: DataFrame, *, rows: int) -> DataFrame:
     articles, customers = job.partition("cleaned.articles"), job.partition("cleaned.customers")
     known_articles = read_parquet(spark, job.lake.files(articles))
-    known_customers = read_parquet(spark, job.lake.files(customers))
+    known = read_parquet(spark, job.lake.files(customers)).select(C.CUSTOMER_ID, C.CUSTOMER_KEY)
+    if rows < SMALL_ROWS:  # to look for their ids costs less than to send all customers around
+        known = named_customers(known, lines)
     return check_transactions(
         lines,
         articles=known_articles.select(C.ARTICLE_ID, C.ARTICLE_KEY),
-        customers=broadcast_customers(
-            known_customers.select(C.CUSTOMER_ID, C.CUSTOMER_KEY),
-            rows=job.lake.require(customers).rows,
-        ),
+        customers=broadcast_customers(known, rows=job.lake.require(customers).rows),
         today=datetime.now(UTC).date(),
         max_price=job.config.cleaning.max_price,
     )

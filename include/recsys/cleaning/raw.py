@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import BinaryIO
 
@@ -25,6 +25,9 @@ LAYOUT: dict[str, tuple[str, ...]] = {
 }
 
 DROP = re.compile(r"t_dat=(\d{4}-\d{2}-\d{2})")
+
+#: A line of customers or transactions, about.
+LINE_BYTES = 100
 
 
 def check_folder(data: str) -> dict[str, str]:
@@ -74,6 +77,12 @@ def drop_folders(data: str) -> tuple[dict[date, list[str]], list[str]]:
         else:
             drops[day] = files
     return dict(sorted(drops.items())), faults
+
+
+def estimate_rows(files: Iterable[str]) -> int:
+    """Return about how many rows raw files hold together, from their sizes."""
+    stores = [open_store(file) for file in files]
+    return sum(int(fs.size(path)) for fs, path in stores) // LINE_BYTES
 
 
 def latest_day(data: str, *, today: date | None = None) -> date:

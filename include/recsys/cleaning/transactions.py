@@ -71,6 +71,13 @@ def broadcast_customers(customers: DataFrame, *, rows: int) -> DataFrame:
     return F.broadcast(customers) if rows <= BROADCAST_CUSTOMERS else customers
 
 
+def named_customers(customers: DataFrame, lines: DataFrame) -> DataFrame:
+    """Return the customers whose id stands in one of the lines, which must be few, as of a day."""
+    place = F.lit(RAW_TRANSACTIONS.index(C.CUSTOMER_ID))
+    ids = lines.select(F.get(split_line(F.col(C.LINE)), place).alias(C.CUSTOMER_ID)).distinct()
+    return customers.join(F.broadcast(ids), on=C.CUSTOMER_ID, how="left_semi")
+
+
 def collapse_transactions(checked: DataFrame) -> DataFrame:
     """Return the valid rows as `schemas.CLEANED_TRANSACTIONS`.
 

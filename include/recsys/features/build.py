@@ -81,9 +81,10 @@ def _summarise(job: Job, cutoff: date, catalogue: Catalogue) -> tuple[pa.Table, 
     from recsys.features.histories import split_summaries, summarise_histories
     from recsys.spark import build_session, read_parquet, write_parquet
 
-    files = job.lake.files(job.partition(TRANSACTIONS), before=str(cutoff))
+    transactions = job.partition(TRANSACTIONS)
+    session = build_session(job.config, job.name, rows=job.lake.require(transactions).rows)
     frame = summarise_histories(
-        read_parquet(build_session(job.config, job.name), files),
+        read_parquet(session, job.lake.files(transactions, before=str(cutoff))),
         catalogue,
         cutoff=cutoff,
         history_length=job.config.features.history_length,

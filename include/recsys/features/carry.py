@@ -5,7 +5,6 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recsys.columns import Columns as C
 from recsys.features.facts import (
@@ -72,11 +71,11 @@ def carry_over(
     purchases = Purchases.of(history, cutoff=cutoff)
     pairs = Pairs.of(purchases)
     anew = summarise_customers(purchases, pairs, catalogue, history_length=history_length)
-    others = known.customers.filter(~pc.field(C.CUSTOMER_KEY).isin(pa.array(changed, pa.int32())))
+    others = age_customers(known.customers, days=days, changed=changed)
     before = Pairs.of(Purchases.of(history, cutoff=known.cutoff))
     articles = add_up_articles(
         age_articles(known.articles, days=days),
         take_away_articles(summarise_articles(before, known.ages)),
         summarise_articles(pairs, catalogue.ages),
     )
-    return pa.concat_tables([age_customers(others, days=days), anew]), articles
+    return pa.concat_tables([others, anew]), articles

@@ -14,11 +14,13 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from recsys.features.facts import as_table
-from recsys.features.history import Floats, Ints, Pairs, Purchases, places_of
+from recsys.features.history import Floats, Ints, Pairs, Purchases, pack, places_of
 from recsys.schemas import FEATURES_COPURCHASES
 
 #: Articles whose neighbours are found at once.
 BLOCK_ARTICLES = 1024
+#: The bits of 1.0, the highest cosine.
+ONE = int(np.float32(1).view(np.int32))
 
 
 def find_copurchases(
@@ -64,10 +66,12 @@ def _nearest(
     """Return article keys, ranks, other keys and scores of one block of articles."""
     shared = (by_article[start : start + BLOCK_ARTICLES] @ bought).tocoo()
     articles, others = shared.row + start, shared.col
-    scores = shared.data / np.sqrt(buyers[articles] * buyers[others])
+    scores = (shared.data / np.sqrt(buyers[articles] * buyers[others])).astype(np.float32)
     apart = articles != others
     articles, others, scores = articles[apart], others[apart], scores[apart]
-    order = np.lexsort((others, -scores, articles))
+    # Bits of positive floats sort as they do, and one sort of whole numbers is quicker than three.
+    weakness = ONE - scores.view(np.int32).astype(np.int64)
+    order = np.argsort(pack(articles - start, weakness, others))
     places = places_of(articles[order])
     best = order[places < limit]
     return articles[best], places[places < limit] + 1, others[best], scores[best]

@@ -11,6 +11,7 @@ from recsys.cleaning.transactions import (
     broadcast_customers,
     check_transactions,
     collapse_transactions,
+    named_customers,
     write_transactions,
 )
 from recsys.paths import Partition
@@ -144,6 +145,14 @@ def test_too_many_customers_are_not_broadcast(
 ) -> None:
     broadcast_customers(spark.range(1), rows=rows).explain("extended")
     assert ("strategy=broadcast" in capsys.readouterr().out) is hinted
+
+
+def test_customers_named_in_lines_are_found(spark: SparkSession) -> None:
+    customers = spark.createDataFrame([("a", 2), ("b", 3), ("c", 4)], ["customer_id", "key"])
+    lines = spark.createDataFrame(
+        [("2020-09-21,b,0111",), ("2020-09-21,z,0111",), ("c",), ('2020-09-21,"b",x',)], ["line"]
+    )
+    assert [row.key for row in named_customers(customers, lines).collect()] == [3]
 
 
 def test_identical_rows_become_one_with_a_quantity(spark: SparkSession) -> None:
