@@ -16,7 +16,7 @@ from recsys.manifest import Manifest
 
 def build(job: Job) -> None:
     """Write the loads that are missing, their rejected.transactions, and cleaned.transactions."""
-    sources = find_sources(job.config.data)
+    sources = find_sources(job.config.data, sha256=job.sha256)
     catalogue = [job.partition("cleaned.articles"), job.partition("cleaned.customers")]
     loads = Loads(
         job.lake,

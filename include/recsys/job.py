@@ -29,11 +29,12 @@ from pydantic import BaseModel
 
 from recsys import log
 from recsys.config import Config, load_config
-from recsys.digest import sha256_of_code, sha256_of_file, sha256_of_json
+from recsys.digest import sha256_of_code, sha256_of_json
 from recsys.errors import RecsysError
 from recsys.faults import explained_store
 from recsys.manifest import fingerprint_of_parts
 from recsys.paths import Partition
+from recsys.remembered import remembered_sha256
 from recsys.step import Step
 from recsys.storage import Lake
 
@@ -135,7 +136,11 @@ class Job:
         if isinstance(source, Before):
             parts = self.lake.require(source.partition).parts
             return fingerprint_of_parts(p for p in parts if p.key < str(source.day))
-        return sha256_of_file(source)
+        return self.sha256(source)
+
+    def sha256(self, file: str | Path) -> str:
+        """Return the sha256 of a raw file; see `remembered_sha256`."""
+        return remembered_sha256(self.lake, file, again=self.args.force)
 
     def _plain(self, settings: BaseModel | Mapping[str, Any] | None) -> dict[str, Any]:
         plain = settings.model_dump() if isinstance(settings, BaseModel) else dict(settings or {})

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import fsspec
 import pyarrow as pa
+import pyarrow.parquet
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
@@ -91,7 +93,10 @@ def read_parquet(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     """
     if not files:
         raise DataError("no Parquet file to read: every row lies outside of what is asked for")
-    return spark.read.parquet(*readable(spark, files))
+    # Read here: Spark would start a job to find it.
+    with fsspec.open(files[0], "rb") as file:
+        schema = to_struct(pyarrow.parquet.read_schema(file))
+    return spark.read.schema(schema).parquet(*readable(spark, files))
 
 
 def read_text(spark: SparkSession, files: Sequence[str]) -> DataFrame:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import fsspec
@@ -39,6 +40,7 @@ class Draft:
     schema: pa.Schema | None = None
     counts: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    counting: Lock = field(default_factory=Lock, repr=False)
 
 
 class Lake:
@@ -319,6 +321,11 @@ class Lake:
             os.fsync(file.fileno())
         temporary.replace(path)
 
+    def read_text(self, relative: str) -> str | None:
+        """Return a small file below the root, None where there is none."""
+        path = f"{self.root}/{relative}"
+        return str(self.fs.cat_file(path), "utf-8") if self.fs.exists(path) else None
+
     def put(self, draft: Draft, name: str, source: Path) -> None:
         """Move a finished local file into a draft, under `name`."""
         target = f"{draft.path.rstrip('/')}/{name}"
@@ -329,13 +336,17 @@ class Lake:
             self.fs.put_file(str(source), target)
 
     def put_table(self, draft: Draft, table: pa.Table, name: str = "part-00000.parquet") -> None:
-        """Write one Parquet file into a draft and add its rows to the draft's."""
+        """Write one Parquet file into a draft and add its rows to the draft's.
+
+        Threads may write files of one draft at the same time.
+        """
         if draft.schema is not None and not table.schema.equals(draft.schema):
             raise DataError(f"{draft.partition}: files of a data set must share one schema")
         path = self.fs._strip_protocol(draft.path)
         pa.parquet.write_table(table, f"{path}/{name}", filesystem=self.fs, compression="zstd")
-        draft.schema = table.schema
-        draft.rows = (draft.rows or 0) + table.num_rows
+        with draft.counting:
+            draft.schema = table.schema
+            draft.rows = (draft.rows or 0) + table.num_rows
 
     def _remove_other_attempts(self, folder: str, *, keep: str) -> None:
         for path in self.fs.ls(folder, detail=False):

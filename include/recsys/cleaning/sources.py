@@ -1,6 +1,6 @@
 """Where transactions come from: the full dump and the daily drops, each known by its content."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from fsspec.implementations.local import LocalFileSystem
 
 from recsys.cleaning.raw import check_file, check_folder, drop_folders
-from recsys.digest import sha256_of_file, sha256_of_json
+from recsys.digest import sha256_of_json
 from recsys.errors import DataError
 from recsys.paths import DROPS_FOLDER, TRANSACTIONS_CSV
 from recsys.storage import open_store
@@ -28,8 +28,12 @@ class Source:
     sha256: str
 
 
-def find_sources(data: str) -> list[Source]:
+def find_sources(data: str, *, sha256: Callable[[str], str]) -> list[Source]:
     """Return the dump and the daily drops of a data folder, the dump first, then by day.
+
+    Args:
+        data: the folder.
+        sha256: gives the digest of a file.
 
     Raises:
         DataError: listing every fault of every file, and every drop that is none.
@@ -44,10 +48,10 @@ def find_sources(data: str) -> list[Source]:
     if faults:
         raise DataError([f"{data}: {faults[0]}", *faults[1:]])
     is_local = isinstance(fs, LocalFileSystem)
-    sources = [_source(TRANSACTIONS_CSV, None, [dump])]
+    sources = [_source(TRANSACTIONS_CSV, None, [dump], sha256)]
     for day, paths in drops.items():
         files = paths if is_local else [str(fs.unstrip_protocol(path)) for path in paths]
-        sources.append(_source(drop_name(day), day, files))
+        sources.append(_source(drop_name(day), day, files, sha256))
     return sources
 
 
@@ -67,6 +71,6 @@ def headers(sources: Sequence[Source]) -> list[str]:
     return sorted(lines)
 
 
-def _source(name: str, day: date | None, files: list[str]) -> Source:
-    digests = [[PurePosixPath(file).name, sha256_of_file(file)] for file in files]
+def _source(name: str, day: date | None, files: list[str], sha256: Callable[[str], str]) -> Source:
+    digests = [[PurePosixPath(file).name, sha256(file)] for file in files]
     return Source(name, day, tuple(files), sha256_of_json(digests))

@@ -1,6 +1,9 @@
 """Every features data set of one cutoff."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,13 +14,17 @@ from recsys.features.carry import Known, carry_over, changed_customers
 from recsys.features.copurchases import find_copurchases
 from recsys.features.customers import describe_customers
 from recsys.features.earlier import TRANSACTIONS, find_earlier, recipe
-from recsys.features.facts import Catalogue, by_key
+from recsys.features.facts import ARTICLE_FACTS, CUSTOMER_FACTS, Catalogue, by_key
 from recsys.features.history import COLUMNS, WINDOWS, Purchases
 from recsys.features.popularity import rank_popular_articles
 from recsys.job import Job
-from recsys.schemas import AGE_BANDS
+from recsys.schemas import AGE_BANDS, CLEANED_CUSTOMERS, FEATURES_CUSTOMERS
 from recsys.step import Step
+from recsys.storage import Draft
 
+#: What of the catalogue is described: all of its customers' columns but their long ids.
+CUSTOMER_COLUMNS = [name for name in CLEANED_CUSTOMERS.names if name in FEATURES_CUSTOMERS.names]
+ARTICLE_COLUMNS = [C.ARTICLE_KEY, "product_group_name"]
 #: Rows of a file, so that readers need not hold a whole table.
 FILE_ROWS = 250_000
 
@@ -33,47 +40,58 @@ def write_features(job: Job, step: Step, cutoff: date) -> None:
     notes = {"recipe": recipe(job), "carried_from": earlier and str(earlier)}
     for dataset, table in _describe(job, cutoff, earlier).items():
         with step.write(dataset) as draft:
-            for number, start in enumerate(range(0, max(len(table), 1), FILE_ROWS)):
-                rows = table.slice(start, FILE_ROWS)
-                job.lake.put_table(draft, rows, f"part-{number:05d}.parquet")
+            _put(job, draft, table)
             draft.notes = notes
+
+
+def _put(job: Job, draft: Draft, table: pa.Table) -> None:
+    """Write a table in files of FILE_ROWS, several at a time."""
+
+    def write(number: int) -> None:
+        rows = table.slice(number * FILE_ROWS, FILE_ROWS)
+        job.lake.put_table(draft, rows, f"part-{number:05d}.parquet")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(write, range(max(1, -(-len(table) // FILE_ROWS)))))
 
 
 def _describe(job: Job, cutoff: date, earlier: date | None) -> dict[str, pa.Table]:
     """Return data set name -> table."""
     config = job.config.features
-    customers, articles = (
-        job.lake.read(job.partition(f"cleaned.{name}")) for name in ("customers", "articles")
-    )
+    customers = job.lake.read(job.partition("cleaned.customers"), CUSTOMER_COLUMNS)
+    articles = job.lake.read(job.partition("cleaned.articles"), ARTICLE_COLUMNS)
     catalogue = Catalogue.of(customers, articles)
     bands = by_key(
         customers[C.CUSTOMER_KEY], pc.index_in(customers[C.AGE_BAND], pa.array(AGE_BANDS))
     )
-    if earlier is None:
-        customer_facts, article_facts = _summarise(job, cutoff, catalogue)
-    else:
-        customer_facts, article_facts = _carry_over(job, cutoff, earlier, catalogue)
     days = max(*WINDOWS, config.popular_days, config.on_sale_days, config.copurchase_days)
     recent = Purchases.of(_transactions(job, cutoff, days=days), cutoff=cutoff)
-    described = describe_articles(
-        article_facts, recent, bands, articles, on_sale_days=config.on_sale_days
-    )
-    return {
-        "features.customers": describe_customers(customer_facts, recent, customers),
-        "features.articles": described,
-        "features.popularity": rank_popular_articles(
+    gather = _summarise if earlier is None else partial(_carry_over, earlier=earlier)
+    with ThreadPoolExecutor(1) as pool:  # beside the facts, which leave a core now and then
+        copurchases = pool.submit(
+            find_copurchases,
             recent,
-            bands,
-            described,
-            **config.model_dump(include={"popular_days", "on_sale_days", "popular_articles"}),
-        ),
-        "features.copurchases": find_copurchases(
-            recent,
-            **config.model_dump(
-                include={"copurchase_days", "copurchased_articles", "history_length"}
+            copurchase_days=config.copurchase_days,
+            copurchased_articles=config.copurchased_articles,
+            history_length=config.history_length,
+        )
+        customer_facts, article_facts = gather(job, cutoff, catalogue)
+        described = describe_articles(
+            article_facts, recent, bands, articles, on_sale_days=config.on_sale_days
+        )
+        return {
+            "features.customers": describe_customers(customer_facts, recent, customers),
+            "features.articles": described,
+            "features.popularity": rank_popular_articles(
+                recent,
+                bands,
+                described,
+                popular_days=config.popular_days,
+                on_sale_days=config.on_sale_days,
+                popular_articles=config.popular_articles,
             ),
-        ),
-    }
+            "features.copurchases": copurchases.result(),
+        }
 
 
 def _summarise(job: Job, cutoff: date, catalogue: Catalogue) -> tuple[pa.Table, pa.Table]:
@@ -95,14 +113,14 @@ def _summarise(job: Job, cutoff: date, catalogue: Catalogue) -> tuple[pa.Table, 
 
 
 def _carry_over(
-    job: Job, cutoff: date, earlier: date, catalogue: Catalogue
+    job: Job, cutoff: date, catalogue: Catalogue, *, earlier: date
 ) -> tuple[pa.Table, pa.Table]:
     """Return the facts of customers and articles from earlier features."""
-    customers, articles = (
-        job.lake.read(job.partition(f"features.{name}", earlier))
-        for name in ("customers", "articles")
+    known = Known(
+        earlier,
+        job.lake.read(job.partition("features.customers", earlier), [*CUSTOMER_FACTS.names, C.AGE]),
+        job.lake.read(job.partition("features.articles", earlier), ARTICLE_FACTS.names),
     )
-    known = Known(earlier, customers, articles)
     since = job.lake.read(
         job.partition(TRANSACTIONS), [C.CUSTOMER_KEY], since=str(earlier), before=str(cutoff)
     )
@@ -116,7 +134,6 @@ def _carry_over(
     return carry_over(
         known,
         history,
-        changed,
         catalogue,
         cutoff=cutoff,
         history_length=job.config.features.history_length,

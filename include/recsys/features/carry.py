@@ -51,7 +51,6 @@ def changed_customers(known: Known, ages: Ints, bought: Ints) -> Ints:
 def carry_over(
     known: Known,
     history: pa.Table,
-    changed: Ints,
     catalogue: Catalogue,
     *,
     cutoff: date,
@@ -59,10 +58,11 @@ def carry_over(
 ) -> tuple[pa.Table, pa.Table]:
     """Return CUSTOMER_FACTS, in no order, and ARTICLE_FACTS as of the cutoff.
 
+    A changed customer may stand twice: the first row holds.
+
     Args:
         known: the earlier features.
-        history: cleaned.transactions of the changed customers, all of them.
-        changed: see `changed_customers`.
+        history: all cleaned.transactions of `changed_customers`.
         catalogue: of now.
         cutoff: as of which day.
         history_length: recent articles of a customer.
@@ -71,11 +71,10 @@ def carry_over(
     purchases = Purchases.of(history, cutoff=cutoff)
     pairs = Pairs.of(purchases)
     anew = summarise_customers(purchases, pairs, catalogue, history_length=history_length)
-    others = age_customers(known.customers, days=days, changed=changed)
     before = Pairs.of(Purchases.of(history, cutoff=known.cutoff))
     articles = add_up_articles(
         age_articles(known.articles, days=days),
         take_away_articles(summarise_articles(before, known.ages)),
         summarise_articles(pairs, catalogue.ages),
     )
-    return pa.concat_tables([others, anew]), articles
+    return pa.concat_tables([anew, age_customers(known.customers, days=days)]), articles

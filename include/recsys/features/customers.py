@@ -22,7 +22,7 @@ def describe_customers(facts: pa.Table, recent: Purchases, customers: pa.Table) 
     days are null.
 
     Args:
-        facts: CUSTOMER_FACTS as of the cutoff, in any order.
+        facts: CUSTOMER_FACTS as of the cutoff, in any order; of a customer's rows the first holds.
         recent: at least the purchases of the last 30 days before the cutoff.
         customers: cleaned.customers.
     """
@@ -48,7 +48,7 @@ def rows_by_key(
     """Return the row of each key, in the order of the keys; facts of none where there is no row.
 
     Args:
-        facts: its first column is the key, unique.
+        facts: its first column is the key; of rows with the same key the first holds.
         keys: the keys wanted.
         otherwise: facts of a key that has no row; null where it names none.
     """

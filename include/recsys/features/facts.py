@@ -145,15 +145,12 @@ def take_away_articles(facts: pa.Table) -> pa.Table:
     return as_table(columns | {name: pc.negate(facts[name]) for name in SUMS}, ARTICLE_FACTS)
 
 
-def age_customers(features: pa.Table, *, days: int, changed: Ints) -> pa.Table:
+def age_customers(features: pa.Table, *, days: int) -> pa.Table:
     """Return CUSTOMER_FACTS of FEATURES_CUSTOMERS rows that are so many days old, as of today.
 
-    Only of customers who are not `changed`, which all are who bought in these days, and who ever
-    bought: the others have no facts.
+    They hold for customers who bought nothing in these days.
     """
-    is_changed = pc.field(C.CUSTOMER_KEY).isin(pa.array(changed, pa.int32()))
-    facts = features.filter((pc.field("transactions") > 0) & ~is_changed)
-    facts = facts.select(CUSTOMER_FACTS.names).combine_chunks()
+    facts = features.select(CUSTOMER_FACTS.names).combine_chunks()
     columns = dict(zip(facts.column_names, facts.columns, strict=True))
     for name in ("recency_days", "tenure_days"):
         columns[name] = pc.add(columns[name], days)

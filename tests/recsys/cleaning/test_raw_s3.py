@@ -9,6 +9,7 @@ from tests.s3 import Store
 
 from recsys.cleaning.raw import check_folder, drop_folders, latest_day
 from recsys.cleaning.sources import find_sources, headers
+from recsys.digest import sha256_of_file
 from recsys.errors import DataError
 
 FILES = ("articles.csv", "customers.csv", "transactions_train.csv")
@@ -75,7 +76,7 @@ def test_daily_drops_are_found_by_their_day(s3, data, raw_folder):
     path = f"{s3.bucket}/raw/transactions/t_dat=2020-09-24/a.csv"
     assert drop_folders(data) == ({date(2020, 9, 24): [path]}, [])
     assert latest_day(data) == date(2020, 9, 24)
-    dump, drop = find_sources(data)
+    dump, drop = find_sources(data, sha256=sha256_of_file)
     assert (dump.name, dump.day) == ("transactions_train.csv", None)
     assert (drop.name, drop.files) == ("transactions/t_dat=2020-09-24", (f"s3://{path}",))
     assert headers([drop]) == [header]
@@ -92,4 +93,4 @@ def test_drops_that_are_none_are_told(s3, data):
         ],
     )
     with pytest.raises(DataError, match=r"holds no \.csv file"):
-        find_sources(data)
+        find_sources(data, sha256=sha256_of_file)

@@ -66,7 +66,7 @@ def carried(
     since = history.filter((day >= earlier) & (day < CUTOFF))["customer_key"].to_numpy()
     changed = changed_customers(known, catalogue.ages, since)
     theirs = history.filter(pc.field("customer_key").isin(changed))
-    facts = carry_over(known, theirs, changed, catalogue, cutoff=CUTOFF, history_length=LENGTH)
+    facts = carry_over(known, theirs, catalogue, cutoff=CUTOFF, history_length=LENGTH)
     return describe(facts, history, now, CUTOFF), changed.tolist()
 
 
