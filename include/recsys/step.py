@@ -63,10 +63,14 @@ class Step:
         return True
 
     def _twin(self, output: Partition) -> Manifest | None:
-        """Return the latest partition of an output's data set with data of the same fingerprint."""
+        """Return the latest other partition of an output's data set with just the same data.
+
+        Not the output itself, which a run that was killed may have left: a view of itself is empty.
+        """
         for key in reversed(self.lake.keys(output.dataset)):
             found = self.lake.manifest(Partition(output.dataset, key))
-            if found and not found.parts and found.fingerprint == self.fingerprint:
+            is_same = found and not found.parts and found.fingerprint == self.fingerprint
+            if key != output.key and is_same:
                 return found
         return None
 

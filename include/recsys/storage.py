@@ -23,7 +23,7 @@ import pyarrow.dataset
 import pyarrow.parquet
 from fsspec.implementations.local import LocalFileSystem
 
-from recsys.errors import DataError, MissingPartitionError
+from recsys.errors import DataError, MissingPartitionError, RecsysError
 from recsys.manifest import Manifest, Part, fingerprint_of_parts
 from recsys.paths import WRITTEN_BY, Partition
 
@@ -93,7 +93,7 @@ class Lake:
         whole = [part for part in manifest.parts if not part.folder]
         sources = [self.manifest(Partition(part.dataset, part.partition)) for part in whole]
         return all(
-            source is not None and source.fingerprint == part.fingerprint
+            source is not None and not source.parts and source.fingerprint == part.fingerprint
             for part, source in zip(whole, sources, strict=True)
         )
 
@@ -235,6 +235,7 @@ class Lake:
             }
         )
         self.write_text(f"{partition.folder}/{MANIFEST}", manifest.model_dump_json(indent=1))
+        self._remove_other_attempts(f"{self.root}/{partition.folder}", keep="")
         return manifest
 
     def remove(self, partition: Partition) -> None:
@@ -257,6 +258,7 @@ class Lake:
 
         Raises:
             ValueError: the block did not say how many rows it wrote.
+            RecsysError: another writer committed the partition first.
         """
         started = time.monotonic()
         attempt = f"attempt-{uuid.uuid4().hex[:12]}"
@@ -268,6 +270,11 @@ class Lake:
             yield draft
             if draft.rows is None:
                 raise ValueError(f"{partition}: the draft's rows were never set")
+            if draft.rows and not self.fs.exists(f"{folder}/{attempt}"):
+                raise RecsysError(
+                    f"{partition}: another run committed it meanwhile and removed what this one had"
+                    " written; run again"
+                )
         except BaseException:
             if self.fs.exists(f"{folder}/{attempt}"):
                 self.fs.rm(f"{folder}/{attempt}", recursive=True)

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from tests.recsys.conftest import commit_transactions, make_transactions
 
-from recsys.errors import DataError, MissingPartitionError
+from recsys.errors import DataError, MissingPartitionError, RecsysError
 from recsys.paths import Partition
 from recsys.storage import Lake
 
@@ -76,3 +76,16 @@ def test_text_is_replaced_whole(lake: Lake) -> None:
     lake.write_text("reports/a.json", json.dumps({"n": 2}))
     assert json.loads(lake.fs.cat_file(f"{lake.root}/reports/a.json")) == {"n": 2}
     assert len(lake.fs.ls(f"{lake.root}/reports")) == 1
+
+
+def test_of_two_writers_at_once_the_later_fails_and_the_earlier_is_read(lake: Lake) -> None:
+    table = pa.table({"article_key": [2, 3]})
+    with (
+        pytest.raises(RecsysError, match="run again"),
+        lake.write(SALES, fingerprint="slow") as slow,
+    ):
+        lake.put_table(slow, table)
+        with lake.write(SALES, fingerprint="quick") as quick:
+            lake.put_table(quick, table)
+    assert lake.require(SALES).fingerprint == "quick"
+    assert lake.read(SALES).equals(table)
