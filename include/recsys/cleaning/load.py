@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -86,9 +87,12 @@ def _check(job: Job, spark: SparkSession, lines: DataFrame, *, rows: int) -> Dat
 
 
 def _read_by_file(lines: DataFrame, sources: Sequence[Source], written: Written) -> dict[str, int]:
-    """Return the rows read of each file; drops are small, and may be counted once more."""
+    """Return the rows read of each file; several drops are small, and may be counted once more."""
     if sources[0].day is None:
         return {sources[0].name: written.read}
+    files = [f"{s.name}/{PurePosixPath(file).name}" for s in sources for file in s.files]
+    if len(files) == 1:
+        return {files[0]: written.read}
     counted = lines.groupBy(C.FILE).count().orderBy(C.FILE).collect()
     return {row[C.FILE]: row["count"] for row in counted}
 

@@ -150,11 +150,15 @@ def age_customers(features: pa.Table, *, days: int) -> pa.Table:
 
     They hold for customers who bought nothing in these days.
     """
-    facts = features.select(CUSTOMER_FACTS.names).combine_chunks()
-    columns = dict(zip(facts.column_names, facts.columns, strict=True))
+    aged = [_age(batch, days) for batch in features.select(CUSTOMER_FACTS.names).to_batches()]
+    return pa.concat_tables([CUSTOMER_FACTS.empty_table(), *aged])
+
+
+def _age(batch: pa.RecordBatch, days: int) -> pa.Table:
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     for name in ("recency_days", "tenure_days"):
         columns[name] = pc.add(columns[name], days)
-    recent = columns["recent_days"].combine_chunks()
+    recent = columns["recent_days"]
     columns["recent_days"] = lists(_offsets(recent), pc.add(recent.flatten(), days))
     return as_table(columns, CUSTOMER_FACTS)
 
