@@ -25,6 +25,8 @@ from recsys.storage import Draft
 #: What of the catalogue is described: all of its customers' columns but their long ids.
 CUSTOMER_COLUMNS = [name for name in CLEANED_CUSTOMERS.names if name in FEATURES_CUSTOMERS.names]
 ARTICLE_COLUMNS = [C.ARTICLE_KEY, "product_group_name"]
+#: Purchases that one task of Spark's holds in memory, about 50 MB.
+TASK_ROWS = 500_000
 #: Rows of a file, so that readers need not hold a whole table.
 FILE_ROWS = 250_000
 
@@ -100,12 +102,14 @@ def _summarise(job: Job, cutoff: date, catalogue: Catalogue) -> tuple[pa.Table, 
     from recsys.spark import build_session, read_parquet, write_parquet
 
     transactions = job.partition(TRANSACTIONS)
-    session = build_session(job.config, job.name, rows=job.lake.require(transactions).rows)
+    rows = job.lake.require(transactions).rows
+    session = build_session(job.config, job.name, rows=rows)
     frame = summarise_histories(
         read_parquet(session, job.lake.files(transactions, before=str(cutoff))),
         catalogue,
         cutoff=cutoff,
         history_length=job.config.features.history_length,
+        tasks=max(job.config.spark.shuffle_partitions, rows // TASK_ROWS),
     )
     with job.lake.scratch(f"features/{cutoff}") as folder:
         write_parquet(frame, folder)

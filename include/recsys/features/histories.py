@@ -54,10 +54,23 @@ class _Summarise:
 
 
 def summarise_histories(
-    transactions: DataFrame, catalogue: Catalogue, *, cutoff: date, history_length: int
+    transactions: DataFrame,
+    catalogue: Catalogue,
+    *,
+    cutoff: date,
+    history_length: int,
+    tasks: int,
 ) -> DataFrame:
-    """Return SUMMARIES of all purchases before the cutoff, in no order."""
-    by_customer = transactions.select(*COLUMNS).repartition(C.CUSTOMER_KEY)
+    """Return SUMMARIES of all purchases before the cutoff, in no order.
+
+    Args:
+        transactions: cleaned.transactions.
+        catalogue: what facts need of it.
+        cutoff: as of which day.
+        history_length: recent articles of a customer.
+        tasks: into how many the customers are cut; each holds its part in memory.
+    """
+    by_customer = transactions.select(*COLUMNS).repartition(tasks, C.CUSTOMER_KEY)
     summarise = _Summarise(catalogue, cutoff, history_length)
     return by_customer.mapInArrow(summarise, to_struct(SUMMARIES))
 

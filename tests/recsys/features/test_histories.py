@@ -35,6 +35,7 @@ def spread(spark: SparkSession) -> Callable[..., tuple[pa.Table, pa.Table, pa.Ta
             Catalogue.of(make_customers({2: 22, 3: 40}), make_articles({10: "Shoes", 11: None})),
             cutoff=CUTOFF,
             history_length=4,
+            tasks=3,
         )
         assert frame.schema == to_struct(SUMMARIES)
         return transactions, *split_summaries(frame.toArrow())
