@@ -95,7 +95,8 @@ def main(argv: list[str] | None = None) -> int:
             shutil.rmtree(folder)
     result = summarise(scales)
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
-    command = " ".join(["python -m benchmarks.bench_data", *(argv or sys.argv[1:])])
+    command = f"python -m benchmarks.bench_data --scales {' '.join(scales)}"
+    command += " --no-training" if args.no_training else ""
     write_result("data", {**result, "scales": scales}, command=command)
     return 0
 
