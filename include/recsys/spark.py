@@ -93,10 +93,10 @@ def read_parquet(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     """
     if not files:
         raise DataError("no Parquet file to read: every row lies outside of what is asked for")
-    # Read here: Spark would start a job to find it.
-    with fsspec.open(files[0], "rb") as file:
+    names = readable(spark, files)
+    with fsspec.open(files[0], "rb") as file:  # Spark would start a job to find the columns
         schema = to_struct(pyarrow.parquet.read_schema(file))
-    return spark.read.schema(schema).parquet(*readable(spark, files))
+    return spark.read.schema(schema).parquet(*names)
 
 
 def read_text(spark: SparkSession, files: Sequence[str]) -> DataFrame:
