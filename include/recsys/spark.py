@@ -94,7 +94,8 @@ def read_parquet(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     if not files:
         raise DataError("no Parquet file to read: every row lies outside of what is asked for")
     names = readable(spark, files)
-    with fsspec.open(files[0], "rb") as file:  # Spark would start a job to find the columns
+    place = files[0] if "://" in names[0] else names[0]  # fsspec knows no s3a://
+    with fsspec.open(place, "rb") as file:  # Spark would start a job to find the columns
         schema = to_struct(pyarrow.parquet.read_schema(file))
     return spark.read.schema(schema).parquet(*names)
 
