@@ -105,6 +105,7 @@ def test_a_cluster_without_a_client_is_one_sentence(spark: SparkSession, monkeyp
     monkeypatch.setattr(staging, "_hadoop_version", lambda spark: "3.5.0")
     cluster = SimpleNamespace(sparkContext=SimpleNamespace(master="spark://there:7077"))
     with pytest.raises(ConfigError) as caught:
+        # Only its master is asked for, and no second real session can run in this process.
         staging.readable(cluster, ["s3://b/a.parquet"])  # type: ignore[arg-type]
     assert str(caught.value) == (
         "Spark at spark://there:7077 has no client for s3:// addresses: add Hadoop's to its jars,"

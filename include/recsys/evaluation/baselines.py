@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from recsys.features.popularity import chain
 from recsys.inference.policy import Segments, complete
 from recsys.inference.ragged import Keys, Ragged
-from recsys.inference.sources import SEGMENTS, Sources, chain, related
+from recsys.inference.sources import SEGMENTS, Sources, related
 from recsys.schemas import EVERYONE
 
 

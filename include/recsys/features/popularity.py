@@ -1,7 +1,10 @@
 """The best sellers of each customer segment as of a cutoff."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from recsys.columns import Columns as C
 from recsys.features.facts import as_table, at
@@ -53,7 +56,7 @@ def rank_popular_articles(
     return as_table(joined, FEATURES_POPULARITY)
 
 
-def chain(*parts: Ints) -> Ints:
+def chain(*parts: NDArray[Any]) -> NDArray[Any]:
     """Return the distinct keys of all parts, in the order in which they first come.
 
     >>> chain(np.array([5, 3]), np.array([4, 5])).tolist()

@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 from recsys.columns import FIRST_KEY, PADDING_KEY
 from recsys.columns import Columns as C
 from recsys.config import CandidatesConfig
+from recsys.features.popularity import chain
 from recsys.inference.candidates import Candidates
 from recsys.inference.purchases import read_purchases
 from recsys.inference.ragged import Keys, Ragged
@@ -214,17 +215,6 @@ def alternate(first: Keys, second: Keys) -> Keys:
     """
     places = np.concatenate([2 * np.arange(len(first)), 2 * np.arange(len(second)) + 1])
     return np.concatenate([first, second])[np.argsort(places)]
-
-
-def chain(*parts: Keys) -> Keys:
-    """Return the distinct keys of all parts, in the order in which they first come.
-
-    >>> chain(np.array([5, 3]), np.array([4, 5])).tolist()
-    [5, 3, 4]
-    """
-    keys = np.concatenate(parts)
-    _, first = np.unique(keys, return_index=True)
-    return keys[np.sort(first)]
 
 
 def _copurchased(table: pa.Table, is_on_sale: NDArray[np.bool_]) -> csr_array:

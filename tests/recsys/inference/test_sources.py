@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from recsys.config import CandidatesConfig
-from recsys.inference.sources import SEGMENTS, Sources, alternate, chain, find_candidates
+from recsys.features.popularity import chain
+from recsys.inference.sources import SEGMENTS, Sources, alternate, find_candidates
 from recsys.models.inputs import Snapshot
 from recsys.schemas import SOURCES
 
