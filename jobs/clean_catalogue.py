@@ -33,20 +33,27 @@ def build(job: Job) -> None:
         check_articles,
         check_customers,
         count_unrecognised,
+        find_repeats,
         keep_articles,
         keep_customers,
+        refuse_repeats,
     )
     from recsys.cleaning.keys import extend_keys
     from recsys.cleaning.lines import persisted, read_lines, set_aside
+    from recsys.cleaning.reasons import Reason
+    from recsys.columns import Columns as C
     from recsys.spark import build_session
 
     spark = build_session(job.config, job.name, rows=estimate_rows(inputs))
-    lines = {name: read_lines(spark, paths[name]) for name in FILES}
     with (
-        persisted(check_articles(lines[ARTICLES_CSV])) as articles,
-        persisted(check_customers(lines[CUSTOMERS_CSV])) as customers,
+        persisted(check_articles(read_lines(spark, paths[ARTICLES_CSV]))) as some_articles,
+        persisted(check_customers(read_lines(spark, paths[CUSTOMERS_CSV]))) as some_customers,
+        persisted(find_repeats(some_articles, C.ARTICLE_ID)) as articles_again,
+        persisted(find_repeats(some_customers, C.CUSTOMER_ID)) as customers_again,
     ):
-        read = {ARTICLES_CSV: articles.count(), CUSTOMERS_CSV: customers.count()}
+        read = {ARTICLES_CSV: some_articles.count(), CUSTOMERS_CSV: some_customers.count()}
+        articles = refuse_repeats(some_articles, articles_again, Reason.DUPLICATE_ARTICLE)
+        customers = refuse_repeats(some_customers, customers_again, Reason.DUPLICATE_CUSTOMER)
         aside = [set_aside(articles, ARTICLES_CSV), set_aside(customers, CUSTOMERS_CSV)]
         with step.write("rejected.catalogue") as draft:
             found = write_rejected(aside[0].unionByName(aside[1]), draft, files=FILES)
@@ -54,9 +61,9 @@ def build(job: Job) -> None:
         article_keys = extend_keys(keys, articles, "articles")
         customer_keys = extend_keys(keys, customers, "customers")
         with step.write("cleaned.articles") as kept, step.write("cleaned.customers") as people:
-            write_frame(keep_articles(articles, article_keys), kept)
+            write_frame(keep_articles(articles, article_keys, rows=read[ARTICLES_CSV]), kept)
             kept.counts = tally(read=read[ARTICLES_CSV], kept=kept.rows or 0, rejections=found[0])
-            write_frame(keep_customers(customers, customer_keys), people)
+            write_frame(keep_customers(customers, customer_keys, rows=read[CUSTOMERS_CSV]), people)
             people.counts = tally(
                 read=read[CUSTOMERS_CSV], kept=people.rows or 0, rejections=found[1]
             ) | count_unrecognised(customers)

@@ -149,7 +149,7 @@ def test_faults_of_files_come_at_once(run: Run, raw_folder: Any, lake: Lake) -> 
 def test_nothing_half_written_is_visible_when_the_job_breaks(
     run: Run, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def explode(*_: object) -> None:
+    def explode(*_: object, **__: object) -> None:
         raise OSError("no space left on device")
 
     monkeypatch.setattr("recsys.cleaning.catalogue.keep_customers", explode)

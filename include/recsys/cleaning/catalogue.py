@@ -1,9 +1,9 @@
 """Articles and customers: typed rows, one an id; the first valid row of an id in the file wins."""
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from recsys.cleaning.lines import POSITION, is_not_utf8, parse_line
+from recsys.cleaning.lines import POSITION, is_not_utf8, parse_line, split_line
 from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, Reason, first_reason
 from recsys.columns import Columns as C
 from recsys.schemas import (
@@ -25,6 +25,9 @@ CLUB_STATUSES = {name: name for name in ("ACTIVE", "PRE-CREATE", "LEFT CLUB")}
 FLAGS = {"1": True, "1.0": True, "0": False, "0.0": False}
 #: Status values that H&M's description does not know, and that became null.
 UNRECOGNISED = "values_unrecognised"
+#: Up to so many rows are sorted by one task, and their ids, some 200 bytes each, sent to all.
+ROWS_A_TASK = 5_000_000
+FIRST = "first"
 
 
 def check_articles(lines: DataFrame) -> DataFrame:
@@ -47,8 +50,7 @@ def check_articles(lines: DataFrame) -> DataFrame:
     }
     numbers = {name: F.col(name).try_cast("int") for name in ARTICLE_NUMBERS}
     checked = rows.withColumn(C.REASON, first_reason(faults)).withColumns(numbers)
-    unique = _refuse_repeats(checked, C.ARTICLE_ID, Reason.DUPLICATE_ARTICLE)
-    return unique.select(POSITION, C.LINE, C.REASON, *RAW_ARTICLES)
+    return checked.select(POSITION, C.LINE, C.REASON, *RAW_ARTICLES)
 
 
 def check_customers(lines: DataFrame) -> DataFrame:
@@ -64,7 +66,7 @@ def check_customers(lines: DataFrame) -> DataFrame:
         `position, line, reason, values_unrecognised` and the columns of `schemas.CLEANED_CUSTOMERS`
         but the key. The columns hold no promise where a reason is given.
     """
-    rows = _parse(lines, RAW_CUSTOMERS)
+    rows = _split(lines, RAW_CUSTOMERS)
     years = F.when(F.col(C.AGE).rlike(r"^[0-9]{1,3}(\.0*)?$"), F.col(C.AGE).try_cast("double"))
     flags = [F.col(name).isNotNull() & _lookup(name, FLAGS).isNull() for name in ("FN", "Active")]
     faults = _line_faults() | {
@@ -73,10 +75,9 @@ def check_customers(lines: DataFrame) -> DataFrame:
         Reason.BAD_AGE: F.col(C.AGE).isNotNull() & ~F.coalesce(years.between(1, 120), F.lit(False)),
     }
     checked = rows.withColumn(C.REASON, first_reason(faults))
-    unique = _refuse_repeats(checked, C.CUSTOMER_ID, Reason.DUPLICATE_CUSTOMER)
     statuses = {"club_member_status": CLUB_STATUSES, "fashion_news_frequency": NEWS_FREQUENCIES}
     unknown = [F.col(n).isNotNull() & _lookup(n, known).isNull() for n, known in statuses.items()]
-    return unique.select(
+    return checked.select(
         POSITION,
         C.LINE,
         C.REASON,
@@ -91,20 +92,48 @@ def check_customers(lines: DataFrame) -> DataFrame:
     )
 
 
-def keep_articles(checked: DataFrame, keys: DataFrame) -> DataFrame:
-    """Return the valid articles as `schemas.CLEANED_ARTICLES`, by ascending key."""
+def find_repeats(checked: DataFrame, id_column: str) -> DataFrame:
+    """Return `id, first` of the ids that several valid rows have: the position of the first row.
+
+    Args:
+        checked: what `check_articles` or `check_customers` returned.
+        id_column: the name of its id.
+    """
     valid = checked.where(F.col(C.REASON).isNull())
-    return conform(
-        valid.join(keys, on=C.ARTICLE_ID, how="left").orderBy(C.ARTICLE_KEY), CLEANED_ARTICLES
-    )
+    places = valid.groupBy(id_column).agg(
+        F.min(POSITION).alias(FIRST), F.count("*").alias("times")
+    )  # fmt: skip
+    return places.where("times > 1").select(id_column, FIRST)
 
 
-def keep_customers(checked: DataFrame, keys: DataFrame) -> DataFrame:
-    """Return the valid customers as `schemas.CLEANED_CUSTOMERS`, by ascending key."""
-    valid = checked.where(F.col(C.REASON).isNull())
-    return conform(
-        valid.join(keys, on=C.CUSTOMER_ID, how="left").orderBy(C.CUSTOMER_KEY), CLEANED_CUSTOMERS
-    )
+def refuse_repeats(checked: DataFrame, repeats: DataFrame, reason: Reason) -> DataFrame:
+    """Return the rows with `reason` on each valid row whose id a valid row before it has.
+
+    Args:
+        checked: what `check_articles` or `check_customers` returned.
+        repeats: what `find_repeats` found in it.
+        reason: for the repeats.
+    """
+    is_repeat = F.col(C.REASON).isNull() & (F.col(POSITION) > F.col(FIRST))
+    refused = F.when(is_repeat, F.lit(str(reason))).otherwise(F.col(C.REASON))
+    known = checked.join(F.broadcast(repeats), on=repeats.columns[0], how="left")
+    return known.withColumn(C.REASON, refused).select(*checked.columns)
+
+
+def keep_articles(checked: DataFrame, keys: DataFrame, *, rows: int) -> DataFrame:
+    """Return the valid articles as `schemas.CLEANED_ARTICLES`, by ascending key.
+
+    Args:
+        checked: unique among those without a reason.
+        keys: `article_id, article_key` of all of them.
+        rows: about how many keys there are.
+    """
+    return conform(_by_key(checked, keys, rows=rows), CLEANED_ARTICLES)
+
+
+def keep_customers(checked: DataFrame, keys: DataFrame, *, rows: int) -> DataFrame:
+    """Return the valid customers as `schemas.CLEANED_CUSTOMERS`; see `keep_articles`."""
+    return conform(_by_key(checked, keys, rows=rows), CLEANED_CUSTOMERS)
 
 
 def count_unrecognised(checked: DataFrame) -> dict[str, int]:
@@ -129,6 +158,27 @@ def _parse(lines: DataFrame, names: tuple[str, ...]) -> DataFrame:
     return parsed.select(POSITION, C.LINE, "row.*")
 
 
+def _split(lines: DataFrame, names: tuple[str, ...]) -> DataFrame:
+    """Return what `_parse` does, of lines in which no field may hold a comma."""
+    parsed = lines.withColumn("fields", split_line(F.col(C.LINE)))
+    fields = {name: F.get("fields", F.lit(place)) for place, name in enumerate(names)}
+    return parsed.select(
+        POSITION,
+        C.LINE,
+        F.when(F.size("fields") != len(names), F.col(C.LINE)).alias(WIDTH),
+        *[F.when(field != "", field).alias(name) for name, field in fields.items()],
+    )
+
+
+def _by_key(checked: DataFrame, keys: DataFrame, *, rows: int) -> DataFrame:
+    """Return the valid rows with their keys, by ascending key."""
+    id_column, key_column = keys.columns
+    known = F.broadcast(keys) if rows <= ROWS_A_TASK else keys
+    keyed = checked.where(F.col(C.REASON).isNull()).join(known, on=id_column, how="left")
+    tasks = 1 + rows // ROWS_A_TASK
+    return keyed.repartitionByRange(tasks, key_column).sortWithinPartitions(key_column)
+
+
 def _line_faults() -> dict[Reason, Column]:
     return {
         Reason.NOT_UTF8: is_not_utf8(F.col(C.LINE)),
@@ -150,12 +200,3 @@ def _lookup(name: str, values: dict[str, str] | dict[str, bool]) -> Column:
     for text, value in values.items():
         found = F.when(F.col(name) == text, F.lit(value)).otherwise(found)
     return found
-
-
-def _refuse_repeats(checked: DataFrame, id_column: str, reason: Reason) -> DataFrame:
-    """Return the rows with `reason` on each valid row whose id a valid row before it has."""
-    is_valid = F.col(C.REASON).isNull()
-    place = F.row_number().over(Window.partitionBy(id_column, is_valid).orderBy(POSITION))
-    numbered = checked.withColumn("place", place)
-    repeated = F.when(is_valid & (F.col("place") > 1), F.lit(str(reason)))
-    return numbered.withColumn(C.REASON, F.coalesce(C.REASON, repeated)).drop("place")

@@ -19,7 +19,8 @@ def extend_keys(step: Step, checked: DataFrame, name: str) -> DataFrame:
 
     Args:
         step: has `keys.<name>` for all time among its outputs.
-        checked: rows with their id and `reason`; those with a reason get no key.
+        checked: rows with their id and `reason`; those with a reason get no key, and the others
+            have an id each.
         name: `articles` or `customers`.
     """
     partition, schema = Partition(f"keys.{name}", ALL_TIME), KEYS[name]
@@ -42,7 +43,7 @@ def new_keys(ids: DataFrame, existing: DataFrame | None, *, id_column: str) -> D
     """Return `id, key` of the ids that have no key yet, in ascending order of the id.
 
     Args:
-        ids: a column `id_column`; repeats do not matter.
+        ids: a column `id_column` without repeats.
         existing: the map so far, `id, key`, with the keys FIRST_KEY and up, dense; None for none.
         id_column: its name, which also names the key: `customer_id` gives `customer_key`.
 
@@ -50,7 +51,7 @@ def new_keys(ids: DataFrame, existing: DataFrame | None, *, id_column: str) -> D
     night after. It sorts on disk where memory is short.
     """
     key_column = id_column.replace("_id", "_key")
-    wanted = ids.select(id_column).distinct()
+    wanted = ids.select(id_column)
     taken = 0
     if existing is not None:
         wanted = wanted.join(existing, on=id_column, how="left_anti")

@@ -9,9 +9,12 @@ from recsys.cleaning.catalogue import (
     check_articles,
     check_customers,
     count_unrecognised,
+    find_repeats,
     keep_articles,
     keep_customers,
+    refuse_repeats,
 )
+from recsys.cleaning.reasons import Reason
 from recsys.schemas import CLEANED_ARTICLES, CLEANED_CUSTOMERS
 from recsys.spark import arrow_schema
 
@@ -30,11 +33,15 @@ def frame(spark: SparkSession, lines: tuple[str, ...]) -> DataFrame:
 
 
 def articles(spark: SparkSession, *lines: str) -> DataFrame:
-    return check_articles(frame(spark, lines))
+    checked = check_articles(frame(spark, lines))
+    repeats = find_repeats(checked, "article_id")
+    return refuse_repeats(checked, repeats, Reason.DUPLICATE_ARTICLE)
 
 
 def customers(spark: SparkSession, *lines: str) -> DataFrame:
-    return check_customers(frame(spark, lines))
+    checked = check_customers(frame(spark, lines))
+    repeats = find_repeats(checked, "customer_id")
+    return refuse_repeats(checked, repeats, Reason.DUPLICATE_CUSTOMER)
 
 
 def reasons(checked: DataFrame) -> list[str | None]:
@@ -120,7 +127,7 @@ def test_cleaned_articles_are_typed_and_sorted_by_key(spark: SparkSession) -> No
         [("0999999999", 2), ("0108775015", 3), ("0555555555", 4)],
         "article_id string, article_key int",
     )
-    kept = keep_articles(articles(spark, ARTICLE, other, ARTICLE), keys)
+    kept = keep_articles(articles(spark, ARTICLE, other, ARTICLE), keys, rows=2)
     assert dict(zip(arrow_schema(kept).names, arrow_schema(kept).types, strict=True)) == dict(
         zip(CLEANED_ARTICLES.names, CLEANED_ARTICLES.types, strict=True)
     )
@@ -135,7 +142,7 @@ def test_cleaned_articles_are_typed_and_sorted_by_key(spark: SparkSession) -> No
 
 def test_cleaned_customers_are_typed_and_sorted_by_key(spark: SparkSession) -> None:
     keys = spark.createDataFrame([(BERTA, 2), (ANNA, 3)], "customer_id string, customer_key int")
-    kept = keep_customers(customers(spark, CUSTOMER, f"{BERTA},,0,,None,,"), keys)
+    kept = keep_customers(customers(spark, CUSTOMER, f"{BERTA},,0,,None,,"), keys, rows=2)
     assert arrow_schema(kept).names == CLEANED_CUSTOMERS.names
     assert arrow_schema(kept).types == CLEANED_CUSTOMERS.types
     assert [tuple(row) for row in kept.collect()] == [

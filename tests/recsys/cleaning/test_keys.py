@@ -16,7 +16,7 @@ def ids(spark: SparkSession, *values: str) -> DataFrame:
 
 
 def test_the_first_keys_start_at_two_in_the_order_of_the_ids(spark: SparkSession) -> None:
-    found = new_keys(ids(spark, "0300", "0100", "0200", "0100"), None, id_column="article_id")
+    found = new_keys(ids(spark, "0300", "0100", "0200"), None, id_column="article_id")
     assert sorted(map(tuple, found.collect())) == [("0100", 2), ("0200", 3), ("0300", 4)]
 
 
