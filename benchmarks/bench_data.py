@@ -27,7 +27,7 @@ from benchmarks.measure import GIB, REPOSITORY, Measured, measure, write_result
 
 CUSTOMERS, ARTICLES, TRANSACTIONS = 1_371_980, 105_542, 31_788_324
 RUN_DATE, NEXT_DATE = "2020-09-23", "2020-09-24"
-SETTINGS = ("spark.driver_memory=8g", "spark.shuffle_partitions=64")
+SETTINGS = ("spark.driver_memory=8g",)
 STEPS = (
     ("clean_catalogue",), ("clean_transactions",), ("build_features",),
     ("build_features", "--training"), ("build_examples",),

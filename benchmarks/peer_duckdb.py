@@ -114,7 +114,7 @@ COPY (
   shared AS (
     SELECT one.article_key AS article_key, two.article_key AS other, count(*) AS shared
     FROM baskets one JOIN baskets two USING (customer_key)
-    WHERE one.article_key < two.article_key GROUP BY ALL),
+    WHERE one.article_key < two.article_key GROUP BY ALL HAVING shared >= 2),
   both_ways AS (
     SELECT article_key, other, shared FROM shared
     UNION ALL SELECT other, article_key, shared FROM shared),

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PositiveInt = Annotated[int, Field(gt=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Policy = Literal["all", "last_n_days", "none"]
 
@@ -32,6 +33,8 @@ class FeaturesConfig(Frozen):
     popular_articles: PositiveInt = 100
     copurchase_days: PositiveInt = 90
     copurchased_articles: PositiveInt = 20
+    #: Articles that fewer customers share are not bought together, only by chance.
+    copurchase_customers: PositiveInt = 2
 
 
 def _sum_to_one(fractions: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -143,6 +146,9 @@ class SparkConfig(Frozen):
     """Spark settings; `master` None leaves the choice to spark-submit."""
 
     master: str | None = None
+    #: With fewer rows to read a job goes without Spark where it can; elsewhere Java compiles
+    #: quickly rather than well, which takes longer than it saves.
+    small_rows: NonNegativeInt = 1_000_000
     shuffle_partitions: PositiveInt = 8
     driver_memory: str = "4g"
 

@@ -75,6 +75,7 @@ def _describe(job: Job, cutoff: date, earlier: date | None) -> dict[str, pa.Tabl
             recent,
             copurchase_days=config.copurchase_days,
             copurchased_articles=config.copurchased_articles,
+            copurchase_customers=config.copurchase_customers,
             history_length=config.history_length,
         )
         customer_facts, article_facts = gather(job, cutoff, catalogue)

@@ -28,6 +28,7 @@ def find_copurchases(
     *,
     copurchase_days: int,
     copurchased_articles: int,
+    copurchase_customers: int,
     history_length: int,
 ) -> pa.Table:
     """Return FEATURES_COPURCHASES: each article's `copurchased_articles` nearest by cosine.
@@ -35,12 +36,13 @@ def find_copurchases(
     Only purchases in [cutoff - copurchase_days, cutoff) count, and of each customer only the latest
     `history_length` articles (ties: higher key first): the pairs of a customer grow with the square
     of its articles, so that a few very large histories would make most of the work. An article that
-    shares no customer with another has no rows.
+    shares fewer than `copurchase_customers` with every other has no rows.
 
     Args:
         purchases: at least those of that window.
         copurchase_days: see above.
         copurchased_articles: rows an article, at most.
+        copurchase_customers: how many customers two articles must share to be neighbours.
         history_length: see above.
     """
     pairs = Pairs.of(purchases.within(copurchase_days))
@@ -51,7 +53,9 @@ def find_copurchases(
     bought = csr_array((ones, (baskets.customers, baskets.articles)), shape=shape)
     buyers = np.bincount(baskets.articles, minlength=size)
     by_article = bought.T.tocsr()
-    nearest = partial(_nearest, by_article, bought, buyers, copurchased_articles)
+    nearest = partial(
+        _nearest, by_article, bought, buyers, least=copurchase_customers, limit=copurchased_articles
+    )
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(nearest, range(0, size, BLOCK_ARTICLES)))
     columns = [np.concatenate(column) for column in zip(*found, strict=True)]
@@ -61,14 +65,14 @@ def find_copurchases(
 
 
 def _nearest(
-    by_article: csr_array, bought: csr_array, buyers: Ints, limit: int, start: int
+    by_article: csr_array, bought: csr_array, buyers: Ints, start: int, *, least: int, limit: int
 ) -> tuple[Ints, Ints, Ints, Floats]:
     """Return article keys, ranks, other keys and scores of one block of articles."""
     shared = (by_article[start : start + BLOCK_ARTICLES] @ bought).tocoo()
-    articles, others = shared.row + start, shared.col
-    scores = (shared.data / np.sqrt(buyers[articles] * buyers[others])).astype(np.float32)
-    apart = articles != others
-    articles, others, scores = articles[apart], others[apart], scores[apart]
+    together = (shared.data >= least) & (shared.row + start != shared.col)
+    articles, others = shared.row[together] + start, shared.col[together]
+    count = shared.data[together]
+    scores = (count / np.sqrt(buyers[articles] * buyers[others])).astype(np.float32)
     # Bits of positive floats sort as they do, and one sort of whole numbers is quicker than three.
     weakness = ONE - scores.view(np.int32).astype(np.int64)
     order = np.argsort(pack(articles - start, weakness, others))

@@ -22,12 +22,13 @@ PURCHASES = (
 @pytest.fixture
 def find() -> Find:
     def find(
-        *rows: Any, number: int = 20, history_length: int = 64
+        *rows: Any, number: int = 20, least: int = 1, history_length: int = 64
     ) -> dict[int, list[tuple[int, float]]]:
         table = find_copurchases(
             make_purchases(*rows),
             copurchase_days=90,
             copurchased_articles=number,
+            copurchase_customers=least,
             history_length=history_length,
         )
         assert table.schema == FEATURES_COPURCHASES
@@ -52,6 +53,14 @@ def test_the_score_is_the_cosine_of_distinct_customers(find: Find) -> None:
 def test_lists_are_cut_and_ties_go_to_the_lower_key(find: Find) -> None:
     basket = ((1, 2, 10), (1, 2, 11), (1, 2, 12))
     assert find(*basket, number=1) == {10: [(11, 1)], 11: [(10, 1)], 12: [(10, 1)]}
+
+
+def test_articles_that_too_few_customers_share_are_no_neighbours(find: Find) -> None:
+    assert find(*PURCHASES, least=2) == {
+        10: [(11, 2 / sqrt(6))],
+        11: [(10, 2 / sqrt(6))],
+    }  # fmt: skip
+    assert find(*PURCHASES, least=3) == {}
 
 
 def test_only_the_latest_articles_of_a_customer_count(find: Find) -> None:
