@@ -20,15 +20,13 @@ from recsys.errors import DataError
 from recsys.java import ensure_java
 from recsys.staging import hadoop_settings, readable, scratch, writable, written
 
-#: Below so many rows, compiling Java well takes longer than running it does.
-SMALL_ROWS = 1_000_000
-
 
 def build_session(config: Config, name: str, *, rows: int) -> SparkSession:
     """Return a job's session; its master is spark-submit's, else the configured one, else local.
 
-    `rows` says about how many the job will read: where they are few, Java compiles quickly rather
-    than well, which starts a session and ends a small job in a third of the time.
+    `rows` says about how many the job will read: where they are fewer than `spark.small_rows`, Java
+    compiles quickly rather than well, which starts a session and ends a small job in a third of the
+    time.
 
     Workers get this library, for functions that run in their Python processes.
     Dates and times are UTC; integer overflow and bad casts raise (ANSI mode, Spark 4's default).
@@ -47,7 +45,7 @@ def build_session(config: Config, name: str, *, rows: int) -> SparkSession:
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "ERROR")
     )
-    if rows < SMALL_ROWS:
+    if rows < config.spark.small_rows:
         builder = builder.config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1")
     for key, value in hadoop_settings().items():
         builder = builder.config(key, value)
@@ -109,18 +107,15 @@ def read_text(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     return spark.read.text(readable(spark, files, may_change=True))
 
 
-def write_parquet(
-    frame: DataFrame, path: str, *, partition_by: str | None = None
-) -> tuple[int, pa.Schema]:
+def write_parquet(frame: DataFrame, path: str) -> tuple[int, pa.Schema]:
     """Write a frame into a folder that may exist; return its rows, counted on the way, and layout.
 
-    As in `draft.rows, draft.schema = write_parquet(frame, draft.path)`. The column `partition_by`
-    becomes the name of folders.
+    As in `draft.rows, draft.schema = write_parquet(frame, draft.path)`.
     """
     observation = Observation()
     counted = frame.observe(observation, F.count(F.lit(1)).alias("rows"))
     with writable(frame.sparkSession, path) as folder:
-        counted.write.mode("append").parquet(folder, partitionBy=partition_by)
+        counted.write.mode("append").parquet(folder)
     return int(observation.get["rows"]), arrow_schema(frame)
 
 

@@ -43,7 +43,8 @@ def test_jobs_write_the_same_rows_as_in_one_process(
     lakes = [str(tmp_path / name) for name in ("cluster", "local")]
     on_cluster, here = (chain.flags(str(data), lake, tmp_path / "state") for lake in lakes)
     for job in chain.NIGHT:
-        done = run_python(job.__file__, *on_cluster, f"--set=spark.master={master}")
+        settings = (f"--set=spark.master={master}", "--set=spark.small_rows=0")
+        done = run_python(job.__file__, *on_cluster, *settings)
         assert done.returncode == 0, done.stderr
         chain.run(job, here)
     found, expected = (chain.rows(Lake(lake)) for lake in lakes)

@@ -1,6 +1,9 @@
 """The transactions job on a temporary lake: what it writes, refuses and leaves as it was."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 from jobs import clean_catalogue, clean_transactions
 from pyspark.sql import SparkSession
 
-from recsys.config import Config
+from recsys.config import REPOSITORY, Config
 from recsys.paths import Partition
 from recsys.storage import Lake
 
@@ -74,15 +77,48 @@ def test_a_faultless_file(run: Run, lake: Lake) -> None:
     assert rejected_rows(lake) == {"reason": [], "file": [], "line": []}
 
 
-def test_a_second_run_is_unchanged_and_needs_no_spark(
+def test_a_second_run_is_unchanged_and_reads_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run()
     monkeypatch.setattr(
-        "recsys.cleaning.load.build_session", lambda *_: pytest.fail("Spark was started")
+        "recsys.cleaning.load.clean_sources", lambda *_: pytest.fail("files were read")
     )
     code, report = run()
     assert (code, report["status"], report["outputs"]) == (0, "unchanged", [])
+
+
+def test_spark_starts_only_where_there_is_much_to_read(
+    run: Run, raw_folder: Any, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recsys import spark
+
+    started = []
+    real = spark.build_session
+    monkeypatch.setattr(
+        spark, "build_session", lambda *args, **rows: started.append(rows) or real(*args, **rows)
+    )
+    raw_folder.add(CSV, raw_folder.lines(CSV)[-1].replace(",0,", ",free,"))
+    results = []
+    for small_rows in ("1000", "0"):
+        code, report = run("--force", "--set", f"spark.small_rows={small_rows}")
+        assert code == 0
+        counts = [(o["dataset"], o["rows"], o["counts"]) for o in report["outputs"]]
+        fingerprint = lake.require(CLEANED).fingerprint
+        results.append((len(started), counts, rejected_rows(lake), rows(lake), fingerprint))
+    assert [result[0] for result in results] == [0, 1]
+    assert results[0][1:] == results[1][1:]
+
+
+def test_little_is_cleaned_without_loading_spark(run: Run, raw_folder: Any, config: Config) -> None:
+    code = (
+        "import sys; from jobs import clean_transactions as job;"
+        "assert job.main(sys.argv[1:]) == 0; sys.exit('pyspark' in sys.modules)"
+    )
+    argv = ["--run-date", DAY, "--env", "test", "--data", config.data, "--lake", config.lake_root]
+    path = {"PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY}"}
+    command = [sys.executable, "-c", code, *argv, "--force"]
+    assert subprocess.run(command, env=os.environ | path, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(("end", "start"), [(b"\r\n", b""), (b"\n", b"\xef\xbb\xbf")])
@@ -167,10 +203,10 @@ def test_a_file_without_a_column_stops_the_job(run: Run, raw_folder: Any, lake: 
 def test_rows_that_do_not_add_up_are_never_committed(
     run: Run, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recsys.cleaning import transactions
+    from recsys.cleaning import cleaner
 
-    real = transactions.collapse_transactions
-    monkeypatch.setattr(transactions, "collapse_transactions", lambda frame: real(frame).limit(2))
+    real = cleaner.collapse
+    monkeypatch.setattr(cleaner, "collapse", lambda rows: real(rows).slice(1))
     code, report = run()
     assert (code, report["status"]) == (1, "failed")
     assert "the rows do not add up: read 4, kept" in report["error"]

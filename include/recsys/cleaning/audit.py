@@ -1,15 +1,18 @@
 """Counts that must add up, taken from what was written, and the limit to what may be rejected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pyarrow.parquet
 
 from recsys.columns import Columns as C
 from recsys.errors import DataError, RecsysError
-from recsys.spark import read_written, write_parquet
-from recsys.storage import Draft
+from recsys.schemas import REJECTED
+from recsys.storage import Draft, open_store
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 EXAMPLE_CHARACTERS = 160
 
@@ -28,17 +31,51 @@ class Rejections:
         return sum(self.counts.values())
 
 
-def write_frame(frame: DataFrame, draft: Draft) -> DataFrame:
+def write_frame(frame: "DataFrame", draft: Draft) -> "DataFrame":
     """Write a frame into a draft and return it as it stands there; the draft knows its rows."""
+    from recsys.spark import read_written, write_parquet  # a job without Spark comes here too
+
     draft.rows, draft.schema = write_parquet(frame, draft.path)
     return read_written(frame.sparkSession, draft.path, frame.schema)
 
 
-def write_rejected(rejected: DataFrame, draft: Draft, *, files: Sequence[str]) -> list[Rejections]:
+def write_rejected(
+    rejected: "DataFrame", draft: Draft, *, files: Sequence[str]
+) -> list[Rejections]:
     """Write `schemas.REJECTED` rows and return what was written, one a file, in their order."""
+    from pyspark.sql import functions as F
+
     written = write_frame(rejected, draft)
     counted = written.groupBy(C.FILE, C.REASON).agg(F.count("*").alias("rows"), F.min(C.LINE))
-    rows = counted.orderBy(C.FILE, C.REASON).collect()
+    return _note(draft, counted.orderBy(C.FILE, C.REASON).collect(), files)
+
+
+def count_rejected(draft: Draft, *, files: Sequence[str]) -> list[Rejections]:
+    """Return what Parquet files of `schemas.REJECTED` in a draft hold, one a raw file.
+
+    The draft then knows its rows, which it need not have.
+    """
+    fs, folder = open_store(draft.path)
+    counts: dict[tuple[str, str], int] = {}
+    lines: dict[tuple[str, str], str] = {}
+    for path in fs.find(folder):
+        rejected = pyarrow.parquet.read_table(path, filesystem=fs, partitioning=None)
+        found = rejected.group_by([C.FILE, C.REASON]).aggregate(
+            [([], "count_all"), (C.LINE, "min")]
+        )
+        for row in found.to_pylist():
+            key = (row[C.FILE], row[C.REASON])
+            counts[key] = counts.get(key, 0) + row["count_all"]
+            lines[key] = min(lines.get(key, row["line_min"]), row["line_min"])
+    draft.rows, draft.schema = sum(counts.values()), REJECTED
+    return _note(draft, [(*key, counts[key], lines[key]) for key in sorted(counts)], files)
+
+
+def _note(
+    draft: Draft, found: Iterable[Sequence[object]], files: Sequence[str]
+) -> list[Rejections]:
+    """Return `file, reason, rows, line` as one a file, and note the rows in the draft."""
+    rows: list[tuple[str, str, int, str]] = [tuple(row) for row in found]  # type: ignore[misc]
     draft.counts = {f"{file}.{reason}": n for file, reason, n, _ in rows}
     return [
         Rejections(

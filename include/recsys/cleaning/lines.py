@@ -7,13 +7,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from recsys.columns import Columns as C
-from recsys.paths import DROPS_FOLDER
 from recsys.schemas import REJECTED
 from recsys.spark import conform, read_text
 
 POSITION = "position"
-DROP_DAY = "drop_day"
-DROP_FILE = r"t_dat=([0-9]{4}-[0-9]{2}-[0-9]{2})/([^/]+)$"
 
 
 def read_lines(spark: SparkSession, path: str) -> DataFrame:
@@ -27,25 +24,6 @@ def read_lines(spark: SparkSession, path: str) -> DataFrame:
         F.monotonically_increasing_id().alias(POSITION), F.col("value").alias(C.LINE)
     )
     return numbered.where((F.col(POSITION) != 0) & (F.trim(C.LINE) != ""))
-
-
-def read_drop_lines(
-    spark: SparkSession, files: Sequence[str], *, headers: Sequence[str]
-) -> DataFrame:
-    """Return `position, line, file, drop_day` of the files of daily drops, as `read_lines` does.
-
-    `file` is relative to the data folder, `drop_day` the day that its folder names. A header is
-    known by its text, which no row can have.
-    """
-    path = F.col("_metadata.file_path")
-    day, name = (F.regexp_extract(path, DROP_FILE, group) for group in (1, 2))
-    numbered = read_text(spark, files).select(
-        F.monotonically_increasing_id().alias(POSITION),
-        F.col("value").alias(C.LINE),
-        F.concat(F.lit(f"{DROPS_FOLDER}/t_dat="), day, F.lit("/"), name).alias(C.FILE),
-        day.cast("date").alias(DROP_DAY),
-    )
-    return numbered.where(~F.col(C.LINE).isin(*headers) & (F.trim(C.LINE) != ""))
 
 
 def split_line(line: Column) -> Column:
@@ -79,16 +57,10 @@ def readable(line: Column) -> Column:
 
 
 def set_aside(checked: DataFrame, file: str) -> DataFrame:
-    """Return the rows of one file that have a reason, as `list_rejected` does."""
-    return list_rejected(checked.withColumn(C.FILE, F.lit(file)))
-
-
-def list_rejected(checked: DataFrame) -> DataFrame:
-    """Return the rows that have a reason as `schemas.REJECTED`, in the order of their files."""
+    """Return the rows of one file that have a reason as `schemas.REJECTED`, in their order."""
     rejected = checked.where(F.col(C.REASON).isNotNull()).orderBy(POSITION)
-    return conform(
-        rejected.select(C.REASON, C.FILE, readable(F.col(C.LINE)).alias(C.LINE)), REJECTED
-    )
+    line = readable(F.col(C.LINE)).alias(C.LINE)
+    return conform(rejected.select(C.REASON, F.lit(file).alias(C.FILE), line), REJECTED)
 
 
 @contextmanager

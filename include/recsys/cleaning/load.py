@@ -1,29 +1,24 @@
 """Clean raw sources of transactions in one pass, and account for each of their rows."""
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-
-from recsys.cleaning.audit import Rejections, check_rejections, tally, write_rejected
-from recsys.cleaning.lines import DROP_DAY, list_rejected, read_drop_lines, read_lines
+from recsys.cleaning.audit import Rejections, check_rejections, count_rejected, tally
+from recsys.cleaning.cleaner import Cleaner, DayWritten, Done, clean_here, count_written
+from recsys.cleaning.fields import Limits
 from recsys.cleaning.loads import Account, Loads, add_up
+from recsys.cleaning.pieces import Piece, cut_file
 from recsys.cleaning.raw import estimate_rows
-from recsys.cleaning.sources import Source, headers
-from recsys.cleaning.transactions import (
-    Written,
-    broadcast_customers,
-    check_transactions,
-    named_customers,
-    write_transactions,
-)
-from recsys.columns import Columns as C
+from recsys.cleaning.sources import Source
 from recsys.job import Job
-from recsys.spark import SMALL_ROWS, build_session, read_parquet
+from recsys.schemas import CLEANED_TRANSACTIONS, REJECTED
 from recsys.step import Step
 from recsys.storage import Draft
+
+#: Rows whose days one task of Spark's holds in memory.
+TASK_ROWS = 500_000
 
 
 def clean_sources(
@@ -42,71 +37,80 @@ def clean_sources(
         DataError: too much of a file is rejected.
         RecsysError: the rows do not add up.
     """
-    config, rows = job.config.cleaning, estimate_rows(f for s in sources for f in s.files)
-    spark = build_session(job.config, job.name, rows=rows)
-    lines = _lines(spark, sources)
-    checked = _check(job, spark, lines, rows=rows)
-    written = write_transactions(checked, draft)
-    read = _read_by_file(lines, sources, written)
-    # Most files are clean, and then there is no second pass.
-    faulty = checked if written.kept < written.read else checked.limit(0)
+    config = job.config.cleaning
+    pieces = [piece for source in sources for piece in _cut(source)]
     with step.write("rejected.transactions") as aside:
-        found = write_rejected(list_rejected(faulty), aside, files=list(read))
+        done = _clean(job, sources, pieces, draft, aside)
+        read = _read_by_file(pieces, done)
+        found = count_rejected(aside, files=list(read))
+        if not aside.rows:
+            job.lake.put_table(aside, REJECTED.empty_table())
     check_rejections(read, *found, max_share=config.max_rejected_share)
+    days = count_written(draft.path, done.digests)
+    draft.rows, draft.schema = sum(day.rows for day in days.values()), CLEANED_TRANSACTIONS
+    kept = sum(day.pieces for day in days.values())
     both = Rejections("transactions", add_up({r.file: r.counts for r in found}), {})
-    draft.counts = tally(read=written.read, kept=written.kept, rejections=both) | {
-        "rows_collapsed": written.kept - (draft.rows or 0)
+    draft.counts = tally(read=sum(read.values()), kept=kept, rejections=both) | {
+        "rows_collapsed": kept - draft.rows
     }
-    accounts = {s.name: _account(s, read, found, written) for s in sources}
-    draft.notes = loads.notes(accounts, written.days)
+    accounts = {s.name: _account(s, read, found, days) for s in sources}
+    draft.notes = loads.notes(accounts, days)
 
 
-def _lines(spark: SparkSession, sources: Sequence[Source]) -> DataFrame:
-    files = [file for source in sources for file in source.files]
-    if sources[0].day is None:
-        dump = read_lines(spark, files[0])
-        return dump.withColumns(
-            {C.FILE: F.lit(sources[0].name), DROP_DAY: F.lit(None).cast("date")}
-        )
-    return read_drop_lines(spark, files, headers=headers(sources))
+def _cut(source: Source) -> list[Piece]:
+    """Return the pieces of a source's files, which are named relative to the data folder."""
+    if source.day is None:
+        return cut_file(source.files[0], file=source.name, day=None)
+    names = [f"{source.name}/{PurePosixPath(address).name}" for address in source.files]
+    return [
+        piece
+        for address, name in zip(source.files, names, strict=True)
+        for piece in cut_file(address, file=name, day=source.day)
+    ]
 
 
-def _check(job: Job, spark: SparkSession, lines: DataFrame, *, rows: int) -> DataFrame:
+def _clean(
+    job: Job, sources: Sequence[Source], pieces: Sequence[Piece], kept: Draft, aside: Draft
+) -> Done:
+    """Clean pieces in this process if they are few, else by Spark, of which starting takes long."""
     articles, customers = job.partition("cleaned.articles"), job.partition("cleaned.customers")
-    known_articles = read_parquet(spark, job.lake.files(articles))
-    known = read_parquet(spark, job.lake.files(customers)).select(C.CUSTOMER_ID, C.CUSTOMER_KEY)
-    if rows < SMALL_ROWS:  # to look for their ids costs less than to send all customers around
-        known = named_customers(known, lines)
-    return check_transactions(
-        lines,
-        articles=known_articles.select(C.ARTICLE_ID, C.ARTICLE_KEY),
-        customers=broadcast_customers(known, rows=job.lake.require(customers).rows),
-        today=datetime.now(UTC).date(),
-        max_price=job.config.cleaning.max_price,
+    cleaner = Cleaner(
+        tuple(pieces),
+        articles=tuple(job.lake.files(articles)),
+        customers=tuple(job.lake.files(customers)),
+        limits=Limits(datetime.now(UTC).date(), job.config.cleaning.max_price),
+        kept=kept.path,
+        aside=aside.path,
     )
+    rows = estimate_rows(file for source in sources for file in source.files)
+    if rows < job.config.spark.small_rows:
+        return clean_here(cleaner)
+    from recsys.cleaning.spread import clean_by_workers
+    from recsys.spark import build_session
+
+    session = build_session(job.config, job.name, rows=rows)
+    tasks = max(job.config.spark.shuffle_partitions, rows // TASK_ROWS)
+    return clean_by_workers(session, cleaner, tasks=tasks)
 
 
-def _read_by_file(lines: DataFrame, sources: Sequence[Source], written: Written) -> dict[str, int]:
-    """Return the rows read of each file; several drops are small, and may be counted once more."""
-    if sources[0].day is None:
-        return {sources[0].name: written.read}
-    files = [f"{s.name}/{PurePosixPath(file).name}" for s in sources for file in s.files]
-    if len(files) == 1:
-        return {files[0]: written.read}
-    counted = lines.groupBy(C.FILE).count().orderBy(C.FILE).collect()
-    return {row[C.FILE]: row["count"] for row in counted}
+def _read_by_file(pieces: Sequence[Piece], done: Done) -> dict[str, int]:
+    read: Counter[str] = Counter()
+    for piece, rows in zip(pieces, done.read, strict=True):
+        read[piece.file] += rows
+    return dict(read)
 
 
 def _account(
-    source: Source, read: dict[str, int], found: Sequence[Rejections], written: Written
+    source: Source,
+    read: dict[str, int],
+    found: Sequence[Rejections],
+    days: dict[date, DayWritten],
 ) -> Account:
-    if source.day is None:
-        return Account(source.sha256, written.read, written.kept, found[0].counts)
-    mine = f"{source.name}/"
-    kept = written.days.get(source.day)
+    own = [file for file in read if file == source.name or file.startswith(f"{source.name}/")]
+    kept = [written for day, written in days.items() if source.day in (None, day)]
     return Account(
         source.sha256,
-        read=sum(rows for file, rows in read.items() if file.startswith(mine)),
-        kept=kept.pieces if kept else 0,
-        rejected=add_up({r.file: r.counts for r in found if r.file.startswith(mine)}),
+        read=sum(read[file] for file in own),
+        kept=sum(written.pieces for written in kept),
+        rejected=add_up({r.file: r.counts for r in found if r.file in own}),
     )

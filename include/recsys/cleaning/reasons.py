@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+if TYPE_CHECKING:
+    from pyspark.sql import Column
 
 #: What the ids of H&M look like. An id that lost its leading zero has nine digits.
 CUSTOMER_ID = "^[0-9a-fA-F]{64}$"
@@ -33,11 +34,13 @@ class Reason(StrEnum):
     DUPLICATE_ARTICLE = "duplicate_article"
 
 
-def first_reason(faults: Mapping[Reason, Column]) -> Column:
+def first_reason(faults: "Mapping[Reason, Column]") -> "Column":
     """Return the first reason, in the order of `Reason`, whose condition holds; null for none.
 
     A condition that is null does not hold.
     """
+    from pyspark.sql import functions as F  # what needs no Spark needs the reasons too
+
     order = list(Reason)
     ranked = sorted(faults.items(), key=lambda fault: order.index(fault[0]))
     return F.coalesce(*[F.when(condition, F.lit(str(reason))) for reason, condition in ranked])

@@ -1,6 +1,6 @@
 """Where transactions come from: the full dump and the daily drops, each known by its content."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
@@ -58,17 +58,6 @@ def find_sources(data: str, *, sha256: Callable[[str], str]) -> list[Source]:
 def drop_name(day: date) -> str:
     """Return a drop's folder, relative to the data folder."""
     return f"{DROPS_FOLDER}/t_dat={day}"
-
-
-def headers(sources: Sequence[Source]) -> list[str]:
-    """Return the header lines of drops as Spark reads them: with or without a byte order mark."""
-    lines = set()
-    for source in sources:
-        for path in source.files:
-            fs, inside = open_store(path)
-            with fs.open(inside, "rb") as file:
-                lines.add(file.readline().decode("utf-8").rstrip("\r\n"))
-    return sorted(lines)
 
 
 def _source(name: str, day: date | None, files: list[str], sha256: Callable[[str], str]) -> Source:

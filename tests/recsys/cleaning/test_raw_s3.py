@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from tests.s3 import Store
 
+from recsys.cleaning.pieces import cut_file, read_lines
 from recsys.cleaning.raw import check_folder, drop_folders, latest_day
-from recsys.cleaning.sources import find_sources, headers
+from recsys.cleaning.sources import find_sources
 from recsys.digest import sha256_of_file
 from recsys.errors import DataError
 
@@ -30,6 +31,13 @@ def upload(s3: Store, folder: Path) -> None:
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_usable_folder_gives_the_address_of_each_file(data, end):
     assert check_folder(data + end) == {name: f"{data}/{name}" for name in FILES}
+
+
+def test_pieces_of_a_file_have_all_of_its_lines(data, raw_folder):
+    pieces = cut_file(f"{data}/{FILES[2]}", file=FILES[2], day=None, piece_bytes=100)
+    lines = [line for piece in pieces for line in read_lines(piece).to_pylist()]
+    assert len(pieces) == 3
+    assert [line.decode() for line in lines] == raw_folder.lines(FILES[2])[1:]
 
 
 def test_the_latest_day(data):
@@ -79,7 +87,6 @@ def test_daily_drops_are_found_by_their_day(s3, data, raw_folder):
     dump, drop = find_sources(data, sha256=sha256_of_file)
     assert (dump.name, dump.day) == ("transactions_train.csv", None)
     assert (drop.name, drop.files) == ("transactions/t_dat=2020-09-24", (f"s3://{path}",))
-    assert headers([drop]) == [header]
 
 
 def test_drops_that_are_none_are_told(s3, data):

@@ -1,0 +1,116 @@
+"""The ids of the catalogue, to be looked up a million at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+from numpy.typing import NDArray
+
+from recsys.columns import PADDING_KEY
+from recsys.columns import Columns as C
+from recsys.errors import RecsysError
+from recsys.storage import open_store
+
+Words = NDArray[np.uint64]
+#: Odd, so that no bit of a word is lost when it is multiplied; from pi.
+MULTIPLIER = np.uint64(0x243F6A8885A308D3)
+
+
+@dataclass(frozen=True)
+class Ids:
+    """n ids of one length with their keys; a table that is made once and asked many times.
+
+    `pc.index_in` would make a table of all ids at each call.
+
+    hashes: uint64 [n], ascending.
+    words: uint64 [n, w], the bytes of the ids, filled up with zeros.
+    keys: int32 [n].
+    width: bytes of an id.
+    """
+
+    hashes: Words
+    words: Words
+    keys: NDArray[np.int32]
+    width: int
+
+    @classmethod
+    def of(cls, ids: pa.StringArray, keys: NDArray[Any]) -> Self:
+        """Return the table of ids, which must have one length, and of their keys [n].
+
+        Raises:
+            RecsysError: two ids have one hash, which takes billions of ids, or a repeat.
+        """
+        width = len(ids[0].as_py()) if len(ids) else 0
+        words = _words(ids, width)
+        hashes = _hash(words)
+        order = np.argsort(hashes)
+        if not np.diff(hashes[order]).all():
+            raise RecsysError("two ids of the catalogue cannot be told apart: is one there twice?")
+        return cls(hashes[order], words[order], keys[order].astype(np.int32), width)
+
+    def find(self, ids: pa.StringArray) -> NDArray[np.int32]:
+        """Return the keys int32 [m] of ids [m], PADDING_KEY for those that are not known."""
+        keys = np.full(len(ids), PADDING_KEY, np.int32)
+        alike = np.flatnonzero(pc.equal(pc.binary_length(ids), self.width))
+        if len(self.keys) and len(alike):
+            words = _words(ids.take(pa.array(alike)), self.width)
+            hashes = _hash(words)
+            order = np.argsort(hashes)  # places are found quicker in their order
+            places = np.empty(len(alike), np.int64)
+            places[order] = np.searchsorted(self.hashes, hashes[order])
+            places = np.minimum(places, len(self.keys) - 1)
+            is_known = (self.words[places] == words).all(axis=1)
+            keys[alike[is_known]] = self.keys[places[is_known]]
+        return keys
+
+
+@dataclass(frozen=True)
+class Known:
+    """The valid articles and customers."""
+
+    articles: Ids
+    customers: Ids
+
+
+@lru_cache(maxsize=1)
+def read_known(articles: tuple[str, ...], customers: tuple[str, ...]) -> Known:
+    """Return what files of cleaned.articles and cleaned.customers hold.
+
+    A process reads the same files once: files of the lake never change.
+    """
+    return Known(
+        _read(articles, C.ARTICLE_ID, C.ARTICLE_KEY),
+        _read(customers, C.CUSTOMER_ID, C.CUSTOMER_KEY),
+    )
+
+
+def _read(files: Sequence[str], id_column: str, key_column: str) -> Ids:
+    fs, _ = open_store(files[0])
+    paths = [fs._strip_protocol(file) for file in files]
+    data = pa.dataset.dataset(paths, filesystem=fs, format="parquet")
+    table = data.to_table(columns=[id_column, key_column])
+    return Ids.of(table[id_column].combine_chunks(), table[key_column].to_numpy())
+
+
+def _words(ids: pa.StringArray, width: int) -> Words:
+    """Return ids [n] of `width` bytes each as whole numbers, uint64 [n, w]."""
+    padded = np.zeros((len(ids), -(-width // 8) * 8), np.uint8)
+    if len(ids):
+        text = ids.cast(pa.binary()).cast(pa.binary(width))
+        rows = np.frombuffer(text.buffers()[1], np.uint8, len(ids) * width)
+        padded[:, :width] = rows.reshape(len(ids), width)
+    return padded.view(np.uint64)
+
+
+def _hash(words: Words) -> Words:
+    """Return one number uint64 [n] for each row of words [n, w]."""
+    hashes = np.zeros(len(words), np.uint64)
+    for word in words.T:
+        hashes = (hashes ^ word) * MULTIPLIER
+        hashes ^= hashes >> np.uint64(32)
+    return hashes
