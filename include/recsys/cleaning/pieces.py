@@ -1,4 +1,4 @@
-"""Raw CSV files as pieces of whole lines, which one process each can read."""
+"""Raw files of transactions as pieces of whole lines, which one process each can read."""
 
 import re
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.schemas import RAW_TRANSACTIONS
 from recsys.storage import open_store
 
 #: About 600,000 transactions; what is made of a piece takes some ten times its bytes.
@@ -17,6 +18,7 @@ PIECE_BYTES = 64 << 20
 WINDOW_BYTES = 64 << 10
 #: Of a CRLF the LF ends a blank line, which is no row.
 LINE_END = re.compile(rb"[\r\n]")
+HEADER = ",".join(RAW_TRANSACTIONS)
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,17 @@ def read_lines(piece: Piece) -> pa.BinaryArray:
     """Return the lines of a piece as bytes, without the header of the file and blank lines.
 
     Line ends are LF, CRLF or CR; a byte order mark goes with the header. A line of spaces is blank.
+    A file of a day may repeat its header, as one does that was made of several.
     """
     fs, path = open_store(piece.address)
     lines = split_lines(fs.cat_file(path, start=piece.start, end=piece.end))
     if piece.start == 0:
         lines = lines.slice(1)
     text = lines.view(pa.string())  # not looked at as characters here
-    return lines.filter(pc.not_equal(pc.ascii_ltrim(text, " "), ""))
+    is_row = pc.not_equal(pc.ascii_ltrim(text, " "), "")
+    if piece.day is not None:
+        is_row = pc.and_(is_row, pc.not_equal(text, HEADER))
+    return lines.filter(is_row)
 
 
 def split_lines(data: bytes) -> pa.BinaryArray:

@@ -42,6 +42,15 @@ def test_only_the_first_line_is_the_header_and_bytes_stay_as_they_are(tmp_path: 
     assert found == [b" a ", b"head", b"\xff\x00", b"\t"]
 
 
+@pytest.mark.parametrize(("day", "kept"), [(None, 3), (date(2020, 9, 21), 2)])
+def test_a_file_of_a_day_may_repeat_its_header(tmp_path: Path, day: date | None, kept: int) -> None:
+    header = b"t_dat,customer_id,article_id,price,sales_channel_id\n"
+    path = tmp_path / "f.csv"
+    path.write_bytes(header + b"a\n" + header + b"b\n")
+    [piece] = cut_file(str(path), file="f.csv", day=day)
+    assert len(read_lines(piece)) == kept
+
+
 def test_a_file_is_cut_where_lines_begin(tmp_path: Path) -> None:
     long = b"x" * 200_000  # more than is looked at at once
     content = b"head\naa\r\n" + long + b"\rbb\ncc\n"
