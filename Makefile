@@ -7,7 +7,7 @@ BIN = .venv/bin
 export DATA POLICY K OUT
 
 .DEFAULT_GOAL := help
-.PHONY: run up down status psql export test lint types check-imports pytest install-dev lock format clean bench-data help
+.PHONY: run up down status psql export test lint types check-imports pytest install-dev lock format clean bench-data quality help
 
 run: ## The main job: install, start, refresh, show. [DATA=folder] [POLICY=none|all] [K=12]
 	@$(STACK) run $${DATA:+--data "$$DATA"} $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
@@ -56,6 +56,9 @@ lock: install-dev ## Pin the packages of requirements*.in
 
 bench-data: install-dev ## Cleaning, features, examples at 1, 10, 100 % beside DuckDB: [ARGS="--scales 1"]
 	@$(BIN)/python -m benchmarks.bench_data $(ARGS)
+
+quality: install-dev ## Recommendation quality on real purchases beside others: [ARGS="--cuts 2017-12-04"]
+	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_quality $(ARGS)
 
 clean: ## Stop, and delete the stack's state (.recsys); the packages in .venv stay
 	@$(STACK) clean

@@ -1,0 +1,1 @@
+"""Recommendation quality on real purchases, beside what other recommenders reach."""
