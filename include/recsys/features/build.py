@@ -69,7 +69,7 @@ def _describe(job: Job, cutoff: date, earlier: date | None) -> dict[str, pa.Tabl
     days = max(*WINDOWS, config.popular_days, config.on_sale_days, config.copurchase_days)
     recent = Purchases.of(_transactions(job, cutoff, days=days), cutoff=cutoff)
     gather = _summarise if earlier is None else partial(_carry_over, earlier=earlier)
-    with ThreadPoolExecutor(1) as pool:  # beside the facts, which leave a core now and then
+    with ThreadPoolExecutor(2) as pool:  # beside the facts, which leave a core now and then
         copurchases = pool.submit(
             find_copurchases,
             recent,
@@ -79,11 +79,12 @@ def _describe(job: Job, cutoff: date, earlier: date | None) -> dict[str, pa.Tabl
             history_length=config.history_length,
         )
         customer_facts, article_facts = gather(job, cutoff, catalogue)
+        people = pool.submit(describe_customers, customer_facts, recent, customers)
         described = describe_articles(
             article_facts, recent, bands, articles, on_sale_days=config.on_sale_days
         )
         return {
-            "features.customers": describe_customers(customer_facts, recent, customers),
+            "features.customers": people.result(),
             "features.articles": described,
             "features.popularity": rank_popular_articles(
                 recent,
