@@ -48,7 +48,7 @@ def run_cut(folder: Path, cut: str, settings: Sequence[str]) -> Cut:
     for name, *flags in CHAIN:
         _job(name, *common, *flags, "--report", f"reports/{name}.json")
     report = json.loads((lake / "reports" / "train_models.json").read_text())
-    model = ["--model-version", report["model_version"]]
+    model = ["--model-version", report["facts"]["model_version"]]
     _job("generate_candidates", *common, *model)
     lists = {}
     for mode, policy in MODES.items():
