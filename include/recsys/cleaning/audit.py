@@ -1,6 +1,6 @@
 """Counts that must add up, taken from what was written, and the limit to what may be rejected."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,8 @@ def write_rejected(
 
     written = write_frame(rejected, draft)
     counted = written.groupBy(C.FILE, C.REASON).agg(F.count("*").alias("rows"), F.min(C.LINE))
-    return _note(draft, counted.orderBy(C.FILE, C.REASON).collect(), files)
+    rows = [tuple(row) for row in counted.orderBy(C.FILE, C.REASON).collect()]
+    return _note(draft, rows, files)
 
 
 def count_rejected(draft: Draft, *, files: Sequence[str]) -> list[Rejections]:
@@ -72,10 +73,9 @@ def count_rejected(draft: Draft, *, files: Sequence[str]) -> list[Rejections]:
 
 
 def _note(
-    draft: Draft, found: Iterable[Sequence[object]], files: Sequence[str]
+    draft: Draft, rows: Sequence[tuple[str, str, int, str]], files: Sequence[str]
 ) -> list[Rejections]:
     """Return `file, reason, rows, line` as one a file, and note the rows in the draft."""
-    rows: list[tuple[str, str, int, str]] = [tuple(row) for row in found]  # type: ignore[misc]
     draft.counts = {f"{file}.{reason}": n for file, reason, n, _ in rows}
     return [
         Rejections(
