@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.write(f"{cut} is done\n")
             sys.stdout.flush()
         ours = score(cuts, k=K)
-        result: dict[str, Any] = _ask(args.scorer, cuts, work) if args.scorer else dict(ours)
+        result: dict[str, Any] = _score_by(args.scorer, cuts, work) if args.scorer else dict(ours)
     _print(ours)
     command = " ".join(["python -m benchmarks.bench_quality --cuts", *args.cuts])
     write_result("quality", result, command=command + "".join(f" --set {s}" for s in args.set))
@@ -114,7 +114,7 @@ def _export(lake: Lake, cut: str, out: Path) -> None:
     lists.sort_values(["customer_id", "rank"])[columns].to_csv(out, index=False)
 
 
-def _ask(scorer: Path, cuts: Sequence[Cut], work: Path) -> dict[str, Any]:
+def _score_by(scorer: Path, cuts: Sequence[Cut], work: Path) -> dict[str, Any]:
     """Return what another program says of the same lists."""
     files = {
         "truth": [cut.folder / "truth.csv" for cut in cuts],

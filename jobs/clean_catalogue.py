@@ -33,27 +33,24 @@ def build(job: Job) -> None:
         check_articles,
         check_customers,
         count_unrecognised,
-        find_repeats,
         keep_articles,
         keep_customers,
         refuse_repeats,
     )
     from recsys.cleaning.keys import extend_keys
-    from recsys.cleaning.lines import persisted, read_lines, set_aside
+    from recsys.cleaning.lines import read_lines, set_aside
     from recsys.cleaning.reasons import Reason
     from recsys.columns import Columns as C
     from recsys.spark import build_session
 
     spark = build_session(job.config, job.name, rows=estimate_rows(inputs))
+    checked_articles = check_articles(read_lines(spark, paths[ARTICLES_CSV]))
+    checked_customers = check_customers(read_lines(spark, paths[CUSTOMERS_CSV]))
     with (
-        persisted(check_articles(read_lines(spark, paths[ARTICLES_CSV]))) as some_articles,
-        persisted(check_customers(read_lines(spark, paths[CUSTOMERS_CSV]))) as some_customers,
-        persisted(find_repeats(some_articles, C.ARTICLE_ID)) as articles_again,
-        persisted(find_repeats(some_customers, C.CUSTOMER_ID)) as customers_again,
+        refuse_repeats(checked_articles, C.ARTICLE_ID, Reason.DUPLICATE_ARTICLE) as articles,
+        refuse_repeats(checked_customers, C.CUSTOMER_ID, Reason.DUPLICATE_CUSTOMER) as customers,
     ):
-        read = {ARTICLES_CSV: some_articles.count(), CUSTOMERS_CSV: some_customers.count()}
-        articles = refuse_repeats(some_articles, articles_again, Reason.DUPLICATE_ARTICLE)
-        customers = refuse_repeats(some_customers, customers_again, Reason.DUPLICATE_CUSTOMER)
+        read = {ARTICLES_CSV: articles.count(), CUSTOMERS_CSV: customers.count()}
         aside = [set_aside(articles, ARTICLES_CSV), set_aside(customers, CUSTOMERS_CSV)]
         with step.write("rejected.catalogue") as draft:
             found = write_rejected(aside[0].unionByName(aside[1]), draft, files=FILES)

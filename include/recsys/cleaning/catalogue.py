@@ -1,9 +1,12 @@
 """Articles and customers: typed rows, one an id; the first valid row of an id in the file wins."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from recsys.cleaning.lines import POSITION, is_not_utf8, parse_line, split_line
+from recsys.cleaning.lines import POSITION, is_not_utf8, parse_line, persisted, split_line
 from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, Reason, first_reason
 from recsys.columns import Columns as C
 from recsys.schemas import (
@@ -27,7 +30,6 @@ FLAGS = {"1": True, "1.0": True, "0": False, "0.0": False}
 UNRECOGNISED = "values_unrecognised"
 #: Up to so many rows are sorted by one task, and their ids, some 200 bytes each, sent to all.
 ROWS_A_TASK = 5_000_000
-FIRST = "first"
 
 
 def check_articles(lines: DataFrame) -> DataFrame:
@@ -92,32 +94,28 @@ def check_customers(lines: DataFrame) -> DataFrame:
     )
 
 
-def find_repeats(checked: DataFrame, id_column: str) -> DataFrame:
-    """Return `id, first` of the ids that several valid rows have: the position of the first row.
+@contextmanager
+def refuse_repeats(checked: DataFrame, id_column: str, reason: Reason) -> Iterator[DataFrame]:
+    """Yield the rows with `reason` on each valid row whose id a valid row before it has.
+
+    They are computed once while the block lasts.
 
     Args:
         checked: what `check_articles` or `check_customers` returned.
         id_column: the name of its id.
-    """
-    valid = checked.where(F.col(C.REASON).isNull())
-    places = valid.groupBy(id_column).agg(
-        F.min(POSITION).alias(FIRST), F.count("*").alias("times")
-    )  # fmt: skip
-    return places.where("times > 1").select(id_column, FIRST)
-
-
-def refuse_repeats(checked: DataFrame, repeats: DataFrame, reason: Reason) -> DataFrame:
-    """Return the rows with `reason` on each valid row whose id a valid row before it has.
-
-    Args:
-        checked: what `check_articles` or `check_customers` returned.
-        repeats: what `find_repeats` found in it.
         reason: for the repeats.
     """
-    is_repeat = F.col(C.REASON).isNull() & (F.col(POSITION) > F.col(FIRST))
-    refused = F.when(is_repeat, F.lit(str(reason))).otherwise(F.col(C.REASON))
-    known = checked.join(F.broadcast(repeats), on=repeats.columns[0], how="left")
-    return known.withColumn(C.REASON, refused).select(*checked.columns)
+    is_valid = F.col(C.REASON).isNull()
+    with persisted(checked) as rows:
+        places = rows.where(is_valid).groupBy(id_column).agg(
+            F.min(POSITION).alias("first"), F.count("*").alias("times")
+        )  # fmt: skip
+        # Few, so that only ids move, not whole lines.
+        with persisted(places.where("times > 1").select(id_column, "first")) as repeats:
+            is_repeat = is_valid & (F.col(POSITION) > F.col("first"))
+            refused = F.when(is_repeat, F.lit(str(reason))).otherwise(F.col(C.REASON))
+            known = rows.join(F.broadcast(repeats), on=id_column, how="left")
+            yield known.withColumn(C.REASON, refused).select(*rows.columns)
 
 
 def keep_articles(checked: DataFrame, keys: DataFrame, *, rows: int) -> DataFrame:

@@ -147,7 +147,7 @@ class SparkConfig(Frozen):
 
     master: str | None = None
     #: With fewer rows to read a job goes without Spark where it can; elsewhere Java compiles
-    #: quickly rather than well, which takes longer than it saves.
+    #: quickly rather than well, since compiling well would take longer than it saves.
     small_rows: NonNegativeInt = 1_000_000
     shuffle_partitions: PositiveInt = 8
     driver_memory: str = "4g"

@@ -9,7 +9,6 @@ from recsys.cleaning.catalogue import (
     check_articles,
     check_customers,
     count_unrecognised,
-    find_repeats,
     keep_articles,
     keep_customers,
     refuse_repeats,
@@ -34,14 +33,14 @@ def frame(spark: SparkSession, lines: tuple[str, ...]) -> DataFrame:
 
 def articles(spark: SparkSession, *lines: str) -> DataFrame:
     checked = check_articles(frame(spark, lines))
-    repeats = find_repeats(checked, "article_id")
-    return refuse_repeats(checked, repeats, Reason.DUPLICATE_ARTICLE)
+    with refuse_repeats(checked, "article_id", Reason.DUPLICATE_ARTICLE) as rows:
+        return rows
 
 
 def customers(spark: SparkSession, *lines: str) -> DataFrame:
     checked = check_customers(frame(spark, lines))
-    repeats = find_repeats(checked, "customer_id")
-    return refuse_repeats(checked, repeats, Reason.DUPLICATE_CUSTOMER)
+    with refuse_repeats(checked, "customer_id", Reason.DUPLICATE_CUSTOMER) as rows:
+        return rows
 
 
 def reasons(checked: DataFrame) -> list[str | None]:
