@@ -3,14 +3,17 @@
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark import TaskContext
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.sql.types import StructType
@@ -18,7 +21,14 @@ from pyspark.sql.types import StructType
 from recsys.config import Config
 from recsys.errors import DataError
 from recsys.java import ensure_java
-from recsys.staging import hadoop_settings, readable, scratch, writable, written
+from recsys.staging import hadoop_settings, readable, scratch
+from recsys.storage import open_store
+
+#: What a worker says of a file that it wrote.
+FILES = pa.schema([("file", pa.string()), ("rows", pa.int64())])
+#: The rows of a file that are held in memory until they are written together.
+ROW_GROUP = 1 << 20
+Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def build_session(config: Config, name: str, *, rows: int) -> SparkSession:
@@ -107,18 +117,64 @@ def read_text(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     return spark.read.text(readable(spark, files, may_change=True))
 
 
-def write_parquet(frame: DataFrame, path: str) -> tuple[int, pa.Schema]:
-    """Write a frame into a folder that may exist; return its rows, counted on the way, and layout.
+def by_workers(frame: DataFrame, work: Work, schema: pa.Schema) -> DataFrame:
+    """Return `frame.mapInArrow(work)`, where work reaches stores as this process does."""
+    store = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
-    As in `draft.rows, draft.schema = write_parquet(frame, draft.path)`.
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        os.environ.update(store)
+        yield from work(batches)
+
+    return frame.mapInArrow(run, to_struct(schema))
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_parquet` wrote: rows, their layout, and the addresses of its files in order."""
+
+    rows: int
+    schema: pa.Schema
+    files: list[str]
+
+
+def write_parquet(frame: DataFrame, path: str) -> Written:
+    """Write a frame into a folder that is there.
+
+    Arrow writes, in the workers: equal rows in equal order are equal files, byte for byte, and a
+    task that is run again replaces what it had written. Spark's own writer lists the encodings of a
+    column in another order in each Java process.
     """
-    observation = Observation()
-    counted = frame.observe(observation, F.count(F.lit(1)).alias("rows"))
-    with writable(frame.sparkSession, path) as folder:
-        counted.write.mode("append").parquet(folder)
-    return int(observation.get["rows"]), arrow_schema(frame)
+    schema = arrow_schema(frame)
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        assert context is not None  # this runs in a task
+        first = next(batches, None)
+        if first is None:
+            return
+        file = f"{path}/part-{context.partitionId():05d}.parquet"
+        rows = _write_file(file, chain([first], batches), schema)
+        yield pa.RecordBatch.from_pydict({"file": [file], "rows": [rows]}, FILES)
+
+    done = {row.file: row.rows for row in by_workers(frame, write, FILES).collect()}
+    if not done:  # a folder without a file would say nothing of the columns
+        file = f"{path}/part-00000.parquet"
+        done[file] = _write_file(file, iter(()), schema)
+    return Written(sum(done.values()), schema, sorted(done))
 
 
-def read_written(spark: SparkSession, path: str, schema: StructType) -> DataFrame:
-    """Return what `write_parquet` wrote into a folder, as `schema`."""
-    return spark.read.schema(schema).parquet(written(spark, path))
+def _write_file(address: str, batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> int:
+    """Write a Parquet file; return its rows."""
+    fs, path = open_store(address)
+    group: list[pa.RecordBatch] = []
+    rows = 0
+    with pa.parquet.ParquetWriter(path, schema, filesystem=fs, compression="zstd") as writer:
+        for batch in batches:
+            group.append(batch)
+            rows += len(batch)
+            if sum(map(len, group)) >= ROW_GROUP:
+                writer.write_table(pa.Table.from_batches(group).cast(schema))
+                group = []
+        if group:
+            writer.write_table(pa.Table.from_batches(group).cast(schema))
+    return rows

@@ -1,4 +1,4 @@
-"""Let Spark read and write at an address: by a client of Hadoop's, else by way of a local folder.
+"""Let Spark read at an address: by a client of Hadoop's, else by way of local copies.
 
 `recsys.spark` alone calls this; the rest of the platform gives Spark the addresses that the lake
 and the raw folder have, such as `s3://bucket/lake/...`.
@@ -8,8 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,23 +57,6 @@ def readable(
     if without := [address for address, name in names if name is None]:
         copies().fetch(without, again=may_change)
     return [name or copies().path(address) for address, name in names]
-
-
-@contextmanager
-def writable(spark: SparkSession, address: str) -> Iterator[str]:
-    """Yield the name of a folder for Spark to write; after the block all of it is at the address.
-
-    Raises:
-        ConfigError: as `readable` does.
-    """
-    yield written(spark, address)
-    if _name(spark, address) is None:
-        copies().send(address)
-
-
-def written(spark: SparkSession, address: str) -> str:
-    """Return the name by which Spark can read a folder that this process wrote."""
-    return _name(spark, address) or copies().path(address)
 
 
 def _name(spark: SparkSession, address: str) -> str | None:
@@ -149,13 +131,3 @@ class Copies:
         fs, _ = open_store(wanted[0])
         fs.get([fs._strip_protocol(a) for a in wanted], [self.path(a) for a in wanted])
         self.held.update(wanted)
-
-    def send(self, address: str) -> None:
-        """Copy the Parquet files of a folder into the store, many at a time; they stay held."""
-        folder = Path(self.path(address))
-        files = [f.relative_to(folder).as_posix() for f in sorted(folder.rglob("*.parquet"))]
-        if not files:
-            return
-        fs, root = open_store(address)
-        fs.put([str(folder / name) for name in files], [f"{root}/{name}" for name in files])
-        self.held.update(f"{address}/{name}" for name in files)

@@ -36,11 +36,6 @@ KILLS = [
 RNG = random.Random(20200923)
 #: The moment of each kill, as a share of the job's undisturbed duration.
 MOMENTS = [RNG.uniform(0.15, 1) for _ in KILLS]
-#: Spark's writer lists the encodings of a column in another order in each Java process: the footers
-#: of its files differ in that, and nothing else. Arrow's files are the same in every byte.
-BY_ARROW = (
-    "cleaned.loads", "cleaned.transactions", "rejected.transactions", "features.", "examples.split",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,14 +76,9 @@ def tables(root: Path) -> dict[str, tuple[pa.Table, list[bytes]]]:
     """Return partition -> its rows as they stand there, and the contents of its files."""
     lake = Lake(str(root))
     partitions = [Partition(name, key) for name in WRITTEN_BY for key in lake.keys(name)]
-    return {str(p): (lake.read(p), [_contents(f, p) for f in lake.files(p)]) for p in partitions}
-
-
-def _contents(file: str, partition: Partition) -> bytes:
-    """Return a Parquet file, without its footer where Spark wrote it."""
-    data = Path(file).read_bytes()
-    footer_bytes = int.from_bytes(data[-8:-4], "little") + 8
-    return data if partition.dataset.startswith(BY_ARROW) else data[:-footer_bytes]
+    return {
+        str(p): (lake.read(p), [Path(f).read_bytes() for f in lake.files(p)]) for p in partitions
+    }
 
 
 @pytest.mark.parametrize(

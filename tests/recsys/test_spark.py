@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from pyspark.sql import SparkSession
 
-from recsys.spark import conform, write_parquet
+from recsys.spark import _write_file, conform, write_parquet
 
 pytestmark = pytest.mark.spark
 
@@ -15,14 +16,26 @@ def test_rows_are_counted_while_they_are_written(spark: SparkSession, tmp_path: 
     frame = conform(
         spark.createDataFrame([(0.5, 2), (0.25, 3)], "score double, article_key long"), SCHEMA
     )
-    rows, schema = write_parquet(frame, str(tmp_path))
-    assert (rows, schema.names, schema.types) == (2, SCHEMA.names, SCHEMA.types)
+    written = write_parquet(frame, str(tmp_path))
+    schema = written.schema
+    assert (written.rows, schema.names, schema.types) == (2, SCHEMA.names, SCHEMA.types)
     assert spark.read.parquet(str(tmp_path)).count() == 2
 
 
 def test_an_empty_frame_is_written_with_its_layout(spark: SparkSession, tmp_path: Path) -> None:
-    rows, _ = write_parquet(
-        conform(spark.createDataFrame([], "article_key int, score double"), SCHEMA), str(tmp_path)
-    )
-    assert rows == 0
+    empty = conform(spark.createDataFrame([], "article_key int, score double"), SCHEMA)
+    written = write_parquet(empty, str(tmp_path))
+    assert (written.rows, written.files) == (0, [f"{tmp_path}/part-00000.parquet"])
     assert spark.read.parquet(str(tmp_path)).columns == ["article_key", "score"]
+
+
+def test_groups_of_rows_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = [pa.record_batch({"article_key": pa.array(range(i, i + 4), pa.int32())})
+               for i in range(0, 20, 4)]  # fmt: skip
+    monkeypatch.setattr("recsys.spark.ROW_GROUP", 6)
+    file = str(tmp_path / "a.parquet")
+    assert _write_file(file, iter(batches), batches[0].schema) == 20
+    found = pa.parquet.ParquetFile(file)
+    sizes = [found.metadata.row_group(n).num_rows for n in range(found.num_row_groups)]
+    assert sizes == [8, 8, 4]
+    assert found.read()["article_key"].to_pylist() == list(range(20))

@@ -33,10 +33,11 @@ class Rejections:
 
 def write_frame(frame: "DataFrame", draft: Draft) -> "DataFrame":
     """Write a frame into a draft and return it as it stands there; the draft knows its rows."""
-    from recsys.spark import read_written, write_parquet  # a job without Spark comes here too
+    from recsys.spark import read_parquet, write_parquet  # a job without Spark comes here too
 
-    draft.rows, draft.schema = write_parquet(frame, draft.path)
-    return read_written(frame.sparkSession, draft.path, frame.schema)
+    written = write_parquet(frame, draft.path)
+    draft.rows, draft.schema = written.rows, written.schema
+    return read_parquet(frame.sparkSession, written.files)
 
 
 def write_rejected(

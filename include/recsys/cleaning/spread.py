@@ -1,9 +1,8 @@
 """Pieces of raw files cleaned by Spark's workers: each checks pieces, then writes whole days."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
@@ -11,7 +10,7 @@ from pyspark.sql import SparkSession
 from recsys.cleaning.cleaner import Cleaner, Done
 from recsys.cleaning.transactions import ROWS, split_days
 from recsys.columns import Columns as C
-from recsys.spark import to_struct
+from recsys.spark import by_workers
 
 #: What goes from one worker to another, and, without the rows, back to the driver: what a piece has
 #: of a day, or, with no day, how many rows were read of it. Rows travel as one value, which Java
@@ -29,12 +28,9 @@ class _Worker:
     """What runs in each worker's Python process."""
 
     cleaner: Cleaner
-    #: The driver's environment as far as it says how to reach a store, and as whom.
-    store: dict[str, str] = field(repr=False)
 
     def check(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield PARCELs of the pieces whose numbers come in."""
-        os.environ.update(self.store)
         for batch in batches:
             for piece in batch.column(0).to_pylist():
                 read, valid = self.cleaner.check(piece)
@@ -43,7 +39,6 @@ class _Worker:
 
     def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Write the days of PARCELs, all of a day's being in one task; yield WRITTEN."""
-        os.environ.update(self.store)
         days = defaultdict(list)
         written: list[tuple[object, ...]] = []
         for batch in batches:
@@ -66,10 +61,10 @@ def clean_by_workers(spark: SparkSession, cleaner: Cleaner, *, tasks: int) -> Do
         tasks: into how many the days are put; each holds its days in memory.
     """
     count = len(cleaner.pieces)
-    worker = _Worker(cleaner, {k: v for k, v in os.environ.items() if k.startswith("AWS_")})
+    worker = _Worker(cleaner)
     pieces = spark.range(0, count, 1, count)
-    by_day = pieces.mapInArrow(worker.check, to_struct(PARCEL)).repartition(tasks, C.T_DAT)
-    written = by_day.mapInArrow(worker.write, to_struct(WRITTEN)).collect()
+    by_day = by_workers(pieces, worker.check, PARCEL).repartition(tasks, C.T_DAT)
+    written = by_workers(by_day, worker.write, WRITTEN).collect()
     read = {row.piece: row.read for row in written if row.t_dat is None}
     digests = {row.t_dat: row.digest for row in written if row.t_dat is not None}
     return Done([read[piece] for piece in range(count)], digests)
