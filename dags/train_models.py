@@ -3,8 +3,9 @@
 Once a week the two towers and the ranker are trained anew.
 
 **Steps.** Cleaning (seconds, where the night has done it), features at the cutoffs of a split by
-time, training pairs with negatives, training with early stopping, evaluation on the days after,
-and a gate: the new version becomes champion only if it is no worse, and the gate says why.
+time, training pairs with negatives, training with early stopping, evaluation on the days after
+beside the champion and the baselines, and a gate: the new version becomes champion only if it is
+ahead of each baseline and not behind the champion. The gate says why in `recs.model_versions`.
 
 **What it needs.** Image embeddings: `embed_images` or `full_refresh` must have run once.
 

@@ -1,15 +1,18 @@
 """Judge a model on the split's test window, next to baselines: report.json and report.html.
 
 The model judged is the one that never saw the window. Customers who bought something in it are
-drawn with the configured seed, at most evaluation.max_customers.
+drawn with the configured seed, at most evaluation.max_customers. Where RECSYS_DATABASE_URL says
+who is champion, it is judged on the same windows and customers: promote_model compares the two.
 """
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -19,7 +22,10 @@ from recsys.evaluation.report import headline
 from recsys.evaluation.window import Window, evaluate
 from recsys.inference.run import scorer_inputs, scorer_notes
 from recsys.job import Job, run_job
+from recsys.models.registry import model_partition
 from recsys.paths import Partition
+from recsys.serving import versions
+from recsys.serving.postgres import DATABASE_URL
 from recsys.storage import Draft
 
 FEATURES = ("popularity", "copurchases")
@@ -28,25 +34,27 @@ FEATURES = ("popularity", "copurchases")
 def build(job: Job) -> None:
     """Write `models.evaluations` of the version."""
     version = job.args.model_version
+    champion = job.facts["against"] = job.args.against or _champion(job, version)
     split = job.partition("examples.split")
     windows = _windows(job, split)
     inputs = [split, job.partition("examples.pairs"), job.partition("cleaned.transactions")]
     for window in windows:
-        inputs += scorer_inputs(job, version, cutoff=window.cutoff)
+        for name in (version, champion) if champion else (version,):
+            inputs += scorer_inputs(job, name, cutoff=window.cutoff)
         inputs += [job.partition(f"features.{name}", window.cutoff) for name in FEATURES]
     output = job.partition("models.evaluations", version)
     settings = job.config.model_dump(include={"evaluation", "candidates"})
+    settings["champion"] = champion
     step = job.step([output], inputs=list(dict.fromkeys(inputs)), settings=settings)
     if not step.is_current:
         with step.write("models.evaluations") as draft:
-            _write(job, version, windows, draft)
+            _write(job, evaluate(job, version, windows, champion=champion), draft)
     with job.lake.local_path(output) as folder:
         job.facts.update(headline(json.loads((folder / "report.json").read_text("utf-8"))))
 
 
-def _write(job: Job, version: str, windows: list[Window], draft: Draft) -> None:
-    report = evaluate(job, version, windows)
-    draft.rows, draft.notes = report["customers"], scorer_notes(job, version)
+def _write(job: Job, report: dict[str, Any], draft: Draft) -> None:
+    draft.rows, draft.notes = report["customers"], scorer_notes(job, report["version"])
     draft.counts = {m: part["customers"] for m, part in report["details"].items()}
     files = {"report.json": json.dumps(report, indent=2), "report.html": render(report)}
     with tempfile.TemporaryDirectory() as folder:
@@ -56,6 +64,21 @@ def _write(job: Job, version: str, windows: list[Window], draft: Draft) -> None:
             job.lake.put(draft, name, path)
 
 
+def _champion(job: Job, version: str) -> str | None:
+    """Return the version to compare with, None without a database, a champion or its files.
+
+    A champion keeps the comparison by which it became one.
+    """
+    url = os.environ.get(DATABASE_URL)
+    champion = versions.champion(url, job.config.source) if url else None
+    if champion == version:
+        earlier = job.lake.manifest(job.partition("models.evaluations", version))
+        champion = earlier.settings.get("champion") if earlier else None
+    if champion is None or job.lake.manifest(model_partition(champion)) is None:
+        return None
+    return champion
+
+
 def _windows(job: Job, split: Partition) -> list[Window]:
     rows = job.lake.read(split, filter=pc.field(C.PART) == "test").sort_by(C.CUTOFF).to_pylist()
     return [Window(row[C.CUTOFF], row["label_end"]) for row in rows]
@@ -63,6 +86,7 @@ def _windows(job: Job, split: Partition) -> list[Window]:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-version", required=True, help="a version in the lake")
+    parser.add_argument("--against", help="another one to compare it with (default: the champion)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,5 +1,7 @@
 """Register a trained and evaluated model version, and make it champion if it is good enough.
 
+Good enough: ahead of each baseline of its evaluation, and not behind the champion by the paired
+bootstrap over the customers of both. The first version may in any case, since nights need one.
 A version that is refused is no failure: the job ends well, the champion stays, and
 recs.model_versions says why.
 """
@@ -11,6 +13,7 @@ from collections.abc import Sequence
 
 from recsys.digest import sha256_of_json
 from recsys.job import Job, run_job
+from recsys.models.registry import model_partition
 from recsys.paths import Partition
 from recsys.serving import versions
 from recsys.serving.postgres import database_url
@@ -23,26 +26,30 @@ def build(job: Job) -> None:
     url, source, version = database_url(), job.config.source, job.args.model_version
     model = read_version(job, version)
     known = versions.find(url, source, version)
-    job.unchanged = (
-        known is not None
-        and known.state != "candidate"
-        and known.data == model.data
-        and not job.args.force
-    )
+    state = "candidate" if known is None or job.args.force else known.state
+    job.unchanged = known is not None and state != "candidate" and known.data == model.data
     if not job.unchanged:
         versions.register(url, model)
-        decide(job, url, model)
+        if state != "retired":  # a rerun does not undo what took its place
+            decide(job, url, model)
     report(job, url, source, version)
 
 
 def decide(job: Job, url: str, model: ModelVersion) -> None:
-    """Promote or refuse a registered version; the champion itself only gets its new metrics."""
-    champion = versions.find(url, model.source)
-    if champion is not None and champion.version == model.version:
+    """Promote or refuse a registered version; the champion itself only gets its new metrics.
+
+    A champion whose files are gone from the lake serves nobody, so there is none to compare with.
+
+    Raises:
+        DataError: the evaluation is beside another version than the champion.
+    """
+    champion = versions.champion(url, model.source)
+    if champion == model.version:
         return
-    settings = job.config.promotion
-    rival = None if champion is None else read_result(champion.metrics, mode=settings.mode)
-    decision = judge(read_result(model.metrics, mode=settings.mode), rival, settings)
+    if champion is not None and job.lake.manifest(model_partition(champion)) is None:
+        champion = None
+    result = read_result(model.metrics, mode=job.config.promotion.mode)
+    decision = judge(result, champion)
     versions.decide(
         url, model.source, model.version, promoted=decision.promoted, reason=decision.reason
     )
@@ -54,7 +61,7 @@ def read_version(job: Job, version: str) -> ModelVersion:
     Raises:
         MissingPartitionError: it was not trained, or not evaluated.
     """
-    trained = job.lake.require(Partition("models.versions", version))
+    trained = job.lake.require(model_partition(version))
     evaluation = Partition("models.evaluations", version)
     evaluated = job.lake.require(evaluation)
     with job.lake.local_path(evaluation) as folder:

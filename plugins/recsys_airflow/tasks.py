@@ -72,7 +72,7 @@ def train_group() -> Train:
         features = spark_job("build_features", "--training", hours=6)
         examples = spark_job("build_examples", hours=3)
         models = gpu_job("train_models", hours=24)
-        evaluate = gpu_job("evaluate", "--model-version", TRAINED, hours=3)
+        evaluate = gpu_job("evaluate", "--model-version", TRAINED, hours=3, needs_database=True)
         promote = publish_job("promote_model", "--model-version", TRAINED, hours=1)
         features >> examples >> models >> evaluate >> promote
     return Train(group, features, models, promote)

@@ -20,7 +20,8 @@ TENSORFLOW = {
 }  # fmt: skip
 CHECKS = {"check_cleaned", "check_features"}
 DATABASE = {
-    "promote_model", "generate_candidates", "publish_recommendations", "check_recommendations",
+    "evaluate", "promote_model", "generate_candidates", "publish_recommendations",
+    "check_recommendations",
 }  # fmt: skip
 
 REFRESH = {

@@ -1,8 +1,10 @@
 """The job that judges a model, with a model of known scores."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,6 +14,7 @@ from tests.recsys.conftest import commit, commit_transactions, make_transactions
 from recsys.config import Config
 from recsys.paths import Partition
 from recsys.schemas import EXAMPLES_PAIRS, EXAMPLES_SPLIT
+from recsys.serving import versions
 from recsys.storage import Lake
 
 VERSION = "2020-09-01-fixed"
@@ -83,6 +86,86 @@ def test_the_report_judges_the_model_that_never_saw_the_window(
     manifest = toy_lake.require(EVALUATION)
     assert (manifest.rows, manifest.counts) == (2, {"all": 2, "novel": 2})
     assert manifest.notes == {"model_version": VERSION, "weights": "random"}
+
+
+@pytest.fixture
+def champion(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
+    """Let the database say who is champion."""
+
+    def call(version: str | None) -> None:
+        monkeypatch.setenv("RECSYS_DATABASE_URL", "postgresql://somewhere")
+        monkeypatch.setattr(versions, "champion", lambda url, source: version)
+
+    return call
+
+
+def add_version(lake: Lake, version: str) -> None:
+    commit(lake, "models.versions", version, pa.table({"key": [1]}))
+
+
+def read_reports(config: Config, lake: Lake) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the job's report and the evaluation's."""
+    job = json.loads(Path(str(config.lake), "report.json").read_text())
+    with lake.local_path(EVALUATION) as folder:
+        return job, json.loads((folder / "report.json").read_text())
+
+
+def test_the_champion_is_judged_on_the_same_window_and_customers(
+    config: Config,
+    toy_lake: Lake,
+    test_window: None,
+    fixed_scorer: list[object],
+    champion: Callable[[str | None], None],
+) -> None:
+    add_version(toy_lake, "v1")
+    champion("v1")
+    assert run(config) == 0
+
+    assert fixed_scorer == [(VERSION, CUTOFF, "evaluated"), ("v1", CUTOFF, "evaluated")]
+    job, report = read_reports(config, toy_lake)
+    assert (job["facts"]["against"], report["champion"], report["samples"]) == ("v1", "v1", 20)
+    methods = report["modes"]["novel"]
+    assert methods["champion"] == methods["model"]
+    assert methods["champion"]["map_at_2"]["mean"] == 1.0
+    minus = report["details"]["novel"]["model_minus"]
+    assert set(minus) == {"popular_7d", "popular_by_age", "repurchase", "copurchase", "champion"}
+    assert minus["champion"]["ndcg_at_2"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert minus["popular_7d"]["ndcg_at_2"]["mean"] == 1.0
+
+
+def test_another_champion_makes_another_evaluation(
+    config: Config,
+    toy_lake: Lake,
+    test_window: None,
+    fixed_scorer: list[object],
+    champion: Callable[[str | None], None],
+) -> None:
+    found = []
+    for version in ("v1", "v1", "v2", VERSION, "gone", None):
+        if version in ("v1", "v2"):
+            add_version(toy_lake, version)
+        champion(version)
+        assert run(config) == 0
+        job, report = read_reports(config, toy_lake)
+        found.append((job["status"], report["champion"]))
+
+    assert found == [
+        ("written", "v1"),
+        ("unchanged", "v1"),
+        ("written", "v2"),
+        ("unchanged", "v2"),  # as champion it keeps the comparison that made it one
+        ("written", None),
+        ("unchanged", None),
+    ]
+
+
+def test_a_version_may_be_compared_with_any_other(
+    config: Config, toy_lake: Lake, test_window: None, fixed_scorer: list[object]
+) -> None:
+    add_version(toy_lake, "v7")
+    assert run(config, "--against=v7") == 0
+    assert read_reports(config, toy_lake)[1]["champion"] == "v7"
+    assert run(config, "--against=v8") == 2
 
 
 def test_headline_figures_are_facts_also_of_a_run_with_nothing_to_do(

@@ -1,6 +1,7 @@
 """promote_model from its command line: the first, a better, a worse and a repeated version."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,19 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def promote(config, database, lake, monkeypatch):
-    """Write a version with an evaluation of a given NDCG, run the job; return code and report."""
+    """Write a version and how far it is from the champion, run the job; return code and report."""
     monkeypatch.setenv("RECSYS_DATABASE_URL", database)
 
-    def call(version, ndcg, *arguments, popularity=0.01, evaluation="first"):
-        methods = {
-            name: {"ndcg_at_12": {"mean": value, "low": value, "high": value}}
-            for name, value in (("model", ndcg), ("popular_7d", popularity))
+    def call(version, minus, *arguments, against=None, popularity=0.01, evaluation="first"):
+        found = {
+            name: {"ndcg_at_12": {"mean": mean, "low": mean - 0.002, "high": mean + 0.002}}
+            for name, mean in (("popular_7d", popularity), ("champion", minus))
+            if mean is not None
         }
+        part = {"customers": 100, "model_minus": found}
         report = {
-            "version": version, "test_cutoff": "2020-09-08", "k": 12, "customers": 100,
-            "modes": {"all": methods, "novel": methods},
+            "version": version, "champion": against, "k": 12, "samples": 50,
+            "details": {"all": part, "novel": part},
         }  # fmt: skip
         for dataset, name, text in (
             ("models.versions", "model.json", "{}"),
@@ -46,57 +49,91 @@ def promote(config, database, lake, monkeypatch):
 
 
 def test_first_better_and_worse(promote, config, database):
-    code, report = promote("v1", 0.02)
+    code, report = promote("v1", None)
     assert (code, report["status"]) == (0, "written")
     assert report["facts"] == {
         "promoted": True,
         "champion": "v1",
-        "reason": "the first version of its source"
-        " (ndcg_at_12 0.0200, last-week popularity 0.0100)",
+        "reason": "ahead of each baseline; no champion to compare with;"
+        " ndcg_at_12 of 100 customers, 95 % intervals of 50 resamples",
     }
-    assert promote("v2", 0.03)[1]["facts"]["champion"] == "v2"
-    code, report = promote("v3", 0.02)
+    # Less, but its interval does not end below zero.
+    assert promote("v2", -0.001, against="v1")[1]["facts"]["champion"] == "v2"
+    code, report = promote("v3", -0.003, against="v2")
     assert code == 0
-    assert report["facts"] == {
-        "promoted": False,
-        "champion": "v2",
-        "reason": "ndcg_at_12 0.0200, champion v2 0.0300: more than 2% behind",
-    }
+    reason = (
+        "behind champion v2: -0.0030 (-0.0050 to -0.0010);"
+        " ndcg_at_12 of 100 customers, 95 % intervals of 50 resamples"
+    )
+    assert report["facts"] == {"promoted": False, "champion": "v2", "reason": reason}
     states = {v: versions.find(database, config.source, v).state for v in ("v1", "v2", "v3")}
     assert states == {"v1": "retired", "v2": "champion", "v3": "refused"}
+    assert versions.find(database, config.source, "v3").reason == reason
+
+
+def test_a_baseline_that_is_not_beaten_is_a_reason(promote):
+    promote("v1", None)
+    _, report = promote("v2", 0.01, against="v1", popularity=-0.001)
+    assert report["facts"]["champion"] == "v1"
+    assert report["facts"]["reason"].startswith(
+        "not ahead of popular_7d: -0.0010 (-0.0030 to +0.0010);"
+    )
 
 
 def test_the_ledger_keeps_what_the_version_was_made_of(promote, config, database):
-    promote("v1", 0.02)
+    promote("v1", None)
     known = versions.find(database, config.source, "v1")
     assert known.data == {"examples": "abc", "models.evaluations": "first"}
-    assert known.metrics["modes"]["novel"]["model"]["ndcg_at_12"]["mean"] == 0.02
+    found = known.metrics["details"]["novel"]["model_minus"]["popular_7d"]["ndcg_at_12"]
+    assert found["mean"] == 0.01
     assert len(known.manifest_sha256) == 64
 
 
-def test_the_tolerance_is_a_setting(promote):
-    promote("v1", 0.02)
-    assert not promote("v2", 0.019)[1]["facts"]["promoted"]
-    _, report = promote("v3", 0.019, "--set", "promotion.tolerance=0.1")
-    assert report["facts"]["promoted"]
+def test_an_evaluation_beside_another_champion_decides_nothing(promote, config, database):
+    promote("v1", None)
+    promote("v2", 0.01, against="v1")
+    code, report = promote("v3", 0.01, against="v1")
+    assert (code, report["error"]) == (
+        2,
+        "v3 was evaluated beside v1, and v2 is champion now: run evaluate --model-version v3 again",
+    )
+    assert versions.find(database, config.source, "v3").state == "candidate"
+    assert promote("v3", 0.01, against="v2", evaluation="second")[1]["facts"]["champion"] == "v3"
+
+
+def test_a_champion_whose_files_are_gone_is_none(promote, lake):
+    promote("v1", None)
+    shutil.rmtree(Path(lake.root, "models", "versions", "v1"))
+    _, report = promote("v2", None)
+    assert report["facts"]["champion"] == "v2"
+    assert "no champion to compare with" in report["facts"]["reason"]
 
 
 def test_a_repeated_run_does_not_undo_what_a_person_decided(promote, database):
-    promote("v1", 0.02)
-    promote("v2", 0.03)
+    promote("v1", None)
+    promote("v2", 0.01, against="v1")
     versions.promote(database, "v1")
-    code, report = promote("v2", 0.03)
+    code, report = promote("v2", 0.01, against="v1")
     assert (code, report["status"], report["facts"]["champion"]) == (0, "unchanged", "v1")
-    _, report = promote("v2", 0.03, "--force")
+    _, report = promote("v2", 0.01, against="v1", evaluation="second")
+    assert (report["status"], report["facts"]["champion"]) == ("written", "v1")
+    _, report = promote("v2", 0.01, "--force", against="v1")
     assert (report["status"], report["facts"]["champion"]) == ("written", "v2")
 
 
+def test_a_refused_version_is_judged_again_by_a_new_evaluation(promote):
+    promote("v1", None)
+    assert not promote("v2", -0.01, against="v1")[1]["facts"]["promoted"]
+    assert promote("v2", 0.01, against="v1", evaluation="second")[1]["facts"]["promoted"]
+
+
 def test_a_new_evaluation_of_the_champion_only_brings_new_numbers(promote, config, database):
-    promote("v1", 0.02)
-    _, report = promote("v1", 0.03, evaluation="second")
+    promote("v1", None)
+    _, report = promote("v1", None, popularity=-0.5, evaluation="second")
     assert (report["status"], report["facts"]["champion"]) == ("written", "v1")
     metrics = versions.find(database, config.source, "v1").metrics
-    assert metrics["modes"]["novel"]["model"]["ndcg_at_12"]["mean"] == 0.03
+    found = metrics["details"]["novel"]["model_minus"]["popular_7d"]["ndcg_at_12"]
+    assert found["mean"] == -0.5
 
 
 def test_a_version_that_was_not_trained(config, database, monkeypatch, caplog):

@@ -166,5 +166,3 @@ class PromotionConfig(Frozen):
 
     #: Lists with past purchases (`all`) or without (`novel`, what policy `all` publishes).
     mode: Literal["all", "novel"] = "novel"
-    #: NDCG@k may be behind the champion's by this share of it: what two trainings differ by anyway.
-    tolerance: Share = 0.02

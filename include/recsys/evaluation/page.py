@@ -7,10 +7,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.judge import MODEL
-from recsys.evaluation.report import POPULARITY, name_at
+from recsys.evaluation.report import CHAMPION, POPULARITY, name_at
 
 METHODS: dict[str, str] = {
     MODEL: "This model",
+    CHAMPION: "Champion",
     POPULARITY: "Popular last week",
     "popular_by_age": "Popular by age",
     "repurchase": "Repurchase",
@@ -51,7 +52,11 @@ def render(report: Mapping[str, Any]) -> str:
     environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
     return environment.get_template("report.html.jinja").render(
         report=report,
-        verdicts=[verdict(report, mode) for mode in MODES],
+        verdicts=[
+            verdict(report, mode, other=other)
+            for other in ((POPULARITY, CHAMPION) if report["champion"] else (POPULARITY,))
+            for mode in MODES
+        ],
         bars={mode: bars(report, mode) for mode in MODES},
         curves=curves(report["history"]),
         methods=METHODS,
@@ -65,23 +70,27 @@ def render(report: Mapping[str, Any]) -> str:
     )
 
 
-def verdict(report: Mapping[str, Any], mode: str) -> dict[str, str]:
-    """Return whether the model beats popularity in a mode, as a word, a sentence and a colour.
+def verdict(report: Mapping[str, Any], mode: str, *, other: str = POPULARITY) -> dict[str, str]:
+    """Return whether the model beats another method in a mode: a word, a sentence and a colour.
 
-    It does where the whole 95 % interval of the paired difference of MAP@k is above zero.
+    It does where the whole 95 % interval of the paired difference is above zero: of MAP@k, or
+    beside the champion of NDCG@k, by which promotion decides.
     """
-    name = name_at("map_at_k", report["k"])
-    popularity = report["modes"][mode][POPULARITY][name]["mean"]
-    difference = report["details"][mode]["model_minus_popular_7d"][name]
+    metric = "ndcg_at_k" if other == CHAMPION else "map_at_k"
+    rival = "the champion" if other == CHAMPION else "popularity"
+    name = name_at(metric, report["k"])
+    theirs = report["modes"][mode][other][name]["mean"]
+    difference = report["details"][mode]["model_minus"][other][name]
     if difference["low"] > 0:
-        word, tone = "Beats popularity", "good"
+        word, tone = f"Beats {rival}", "good"
     elif difference["high"] < 0:
-        word, tone = "Loses to popularity", "bad"
+        word, tone = f"Loses to {rival}", "bad"
     else:
-        word, tone = "No clear difference", "open"
-    lift = f" ({100 * difference['mean'] / popularity:+.0f} %)" if popularity else ""
+        word, tone = f"No clear difference from {rival}", "open"
+    lift = f" ({100 * difference['mean'] / theirs:+.0f} %)" if theirs else ""
     bounds = f"{difference['low']:+.4f} to {difference['high']:+.4f}"
-    sentence = f"MAP@{report['k']} {difference['mean']:+.4f}{lift}, 95 % interval {bounds}"
+    label = f"{METRICS[metric]}@{report['k']}"
+    sentence = f"{label} {difference['mean']:+.4f}{lift}, 95 % interval {bounds}"
     return {"title": MODES[mode][0], "word": word, "tone": tone, "sentence": sentence}
 
 

@@ -1,6 +1,7 @@
 """The evaluation as plain data: what `report.json` holds and the page shows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from recsys.evaluation.metrics import (
 
 #: The baseline that a model has to beat before anything else.
 POPULARITY = "popular_7d"
+#: The version that serves now, as one more method.
+CHAMPION = "champion"
 #: Smaller segments say nothing.
 MIN_SEGMENT_CUSTOMERS = 5
 
@@ -32,10 +35,31 @@ def name_at(metric: str, k: int) -> str:
     return f"{metric.removesuffix('k')}{k}"
 
 
+def with_champion(outcome: Outcome, champion: Outcome) -> Outcome:
+    """Return a model's outcome in which the champion's lists are one more method.
+
+    Args:
+        outcome: of the model.
+        champion: of the model that serves now, for the same customers in the same order.
+
+    Raises:
+        ValueError: the two are not of the same customers and purchases.
+    """
+    if not np.array_equal(outcome.relevant, champion.relevant):
+        raise ValueError("a paired comparison needs the same customers and purchases")
+    return replace(
+        outcome,
+        lists=outcome.lists | {CHAMPION: champion.lists[MODEL]},
+        hits=outcome.hits | {CHAMPION: champion.hits[MODEL]},
+    )
+
+
 def summarise(
     outcome: Outcome, *, k: int, samples: int, seed: int, catalogue: NDArray[np.int32]
 ) -> dict[str, Any]:
     """Return one mode's part of the report; an estimate is {mean, low, high}, 95 % intervals.
+
+    `model_minus[method][metric]` is the paired difference: over the same customers in each draw.
 
     Args:
         outcome: of every customer judged.
@@ -64,8 +88,10 @@ def summarise(
     return {
         "methods": methods,
         "customers": len(outcome.relevant),
-        "model_minus_popular_7d": {
-            name_at(metric, k): estimate(MODEL, metric, POPULARITY) for metric in LIST_METRICS
+        "model_minus": {
+            other: {name_at(metric, k): estimate(MODEL, metric, other) for metric in LIST_METRICS}
+            for other in outcome.lists
+            if other != MODEL
         },
         "lists": {
             method: {"coverage": coverage(keys, catalogue), "gini": gini(keys, catalogue)}
@@ -83,22 +109,28 @@ def build_report(
     modes: Mapping[str, Mapping[str, Any]],
     *,
     version: str,
+    champion: str | None,
     test_cutoffs: list[str],
     k: int,
     customers: int,
+    samples: int,
     pairs: Mapping[str, float],
     history: list[dict[str, float]],
 ) -> dict[str, Any]:
     """Return the whole report.
 
     `modes[mode][method][metric]` are estimates; what else is known of a mode stands in `details`.
+    `champion` is the version that the method of this name is, None without it; `samples` are the
+    draws behind the intervals.
     """
     return {
         "version": version,
+        "champion": champion,
         "test_cutoff": test_cutoffs[-1],
         "test_cutoffs": test_cutoffs,
         "k": k,
         "customers": customers,
+        "samples": samples,
         "modes": {mode: part["methods"] for mode, part in modes.items()},
         "details": {
             mode: {key: value for key, value in part.items() if key != "methods"}

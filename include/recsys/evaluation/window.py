@@ -1,7 +1,7 @@
 """The evaluation of one model version, from the lake to the report."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -21,7 +21,8 @@ from recsys.evaluation.judge import (
     judge_pairs,
     sample_customers,
 )
-from recsys.evaluation.report import build_report, summarise
+from recsys.evaluation.report import build_report, summarise, with_champion
+from recsys.inference.ragged import Ragged
 from recsys.inference.run import Scorer
 from recsys.inference.sources import load_sources
 from recsys.job import Job
@@ -52,8 +53,12 @@ class Judged:
     pairs: dict[str, float]
 
 
-def evaluate(job: Job, version: str, windows: list[Window]) -> dict[str, Any]:
+def evaluate(
+    job: Job, version: str, windows: list[Window], *, champion: str | None = None
+) -> dict[str, Any]:
     """Return a model version's report on the test windows, see `build_report`.
+
+    Another version, `champion`, is judged on the same windows and customers.
 
     Raises:
         DataError: there is no test window, or nobody bought anything in it.
@@ -61,7 +66,7 @@ def evaluate(job: Job, version: str, windows: list[Window]) -> dict[str, Any]:
     if not windows:
         raise DataError("the split has no test window: run build_features --training again")
     config = job.config.evaluation
-    judged = [_judge_window(job, version, window) for window in windows]
+    judged = [_judge_window(job, version, window, champion=champion) for window in windows]
     pooled = {mode: Outcome.pool([part.outcomes[mode] for part in judged]) for mode in MODES}
     catalogue = np.unique(np.concatenate([part.on_sale for part in judged]))
     modes = {
@@ -77,15 +82,17 @@ def evaluate(job: Job, version: str, windows: list[Window]) -> dict[str, Any]:
     return build_report(
         modes,
         version=version,
+        champion=champion,
         test_cutoffs=[str(window.cutoff) for window in windows],
         k=config.k,
         customers=len(pooled["all"].relevant),
+        samples=config.bootstrap_samples,
         pairs=judged[-1].pairs,
         history=_history(job, version),
     )
 
 
-def _judge_window(job: Job, version: str, window: Window) -> Judged:
+def _judge_window(job: Job, version: str, window: Window, *, champion: str | None) -> Judged:
     scorer = Scorer.load(job, version, cutoff=window.cutoff, role="evaluated")
     truth = _truth(job, window, customers=len(scorer.snapshot.age_bands))
     limit = job.config.evaluation.max_customers
@@ -107,10 +114,17 @@ def _judge_window(job: Job, version: str, window: Window) -> Judged:
     threshold = scorer.model.metrics.get("threshold", THRESHOLD)
     pairs = judge_pairs(scorer, _pairs(job, window), threshold=threshold)
     on_sale = np.flatnonzero(scorer.snapshot.is_on_sale).astype(np.int32)
+    if champion is not None:
+        del scorer  # the champion reads a snapshot of its own, and each takes much memory
+        logger.info("judging the champion %s", log.fields(version=champion))
+        rival = Scorer.load(job, champion, cutoff=window.cutoff, role="evaluated")
+        sources = replace(sources, article_vectors=rival.model.article_vectors(rival.snapshot))
+        theirs = judge(rival, sources, customers, truth, config=candidates, k=k)
+        outcomes = {mode: with_champion(outcomes[mode], theirs[mode]) for mode in MODES}
     return Judged(outcomes, on_sale, pairs)
 
 
-def _truth(job: Job, window: Window, *, customers: int) -> Any:
+def _truth(job: Job, window: Window, *, customers: int) -> Ragged:
     day = pc.field(C.T_DAT)
     rows = job.lake.read(
         job.partition("cleaned.transactions"),

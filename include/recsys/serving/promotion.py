@@ -3,12 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from recsys.config import PromotionConfig
 from recsys.errors import DataError
-
-POPULARITY = "popular_7d"
+from recsys.evaluation.report import CHAMPION, name_at
 
 
 @dataclass(frozen=True)
@@ -20,47 +18,67 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """The model's NDCG@k minus another method's over the same customers, with a 95 % interval.
+
+    NaN where it could not be measured: nobody bought anything that counts in the test window.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def read(cls, estimate: Mapping[str, float | None]) -> Self:
+        """Return an estimate of the report; null is NaN."""
+        values = (estimate[name] for name in ("mean", "low", "high"))
+        return cls(*(math.nan if value is None else float(value) for value in values))
+
+    def __str__(self) -> str:
+        """Return the difference and its interval, such as `-0.0030 (-0.0041 to -0.0019)`."""
+        return f"{self.mean:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+
+
+@dataclass(frozen=True)
 class Result:
-    """What the gate looks at in an evaluation report."""
+    """What the gate looks at in an evaluation report.
+
+    against: the version that was champion then; None where there was none to compare with.
+    minus: method -> the model's difference from it: of each baseline, and of the champion.
+    customers, samples: whose purchases count, and how often they were drawn anew.
+    """
 
     version: str
-    test_cutoff: str
     metric: str
-    #: NaN where it could not be measured: nobody bought anything in the test window.
-    model: float
-    popularity: float
+    against: str | None
+    minus: dict[str, Difference]
+    customers: int
+    samples: int
 
     @property
-    def lift(self) -> float:
-        """NDCG@k above last-week popularity's, as a share of it; without sales, of nothing."""
-        return (self.model - self.popularity) / self.popularity if self.popularity else 0.0
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether both numbers are there."""
-        return math.isfinite(self.model) and math.isfinite(self.popularity)
-
-    @property
-    def is_behind_popularity(self) -> bool:
-        """Whether last week's best sellers, the same for everyone, did better."""
-        return self.model < self.popularity
+    def faults(self) -> list[str]:
+        """Why the model is not ahead of each baseline; empty where it is."""
+        if not all(math.isfinite(difference.mean) for difference in self.minus.values()):
+            return ["not measured: nobody bought anything that counts"]
+        baselines = {name: found for name, found in self.minus.items() if name != CHAMPION}
+        return [f"not ahead of {n}: {found}" for n, found in baselines.items() if found.mean <= 0]
 
 
 def read_result(report: Mapping[str, Any], *, mode: str) -> Result:
-    """Return an evaluation report's NDCG@k for one mode.
+    """Return what an evaluation report says of NDCG@k in one mode.
 
     Raises:
         DataError: the report lacks it.
     """
     try:
-        metric = f"ndcg_at_{report['k']}"
-        methods = report["modes"][mode]
+        metric, details = name_at("ndcg_at_k", report["k"]), report["details"][mode]
         return Result(
             version=str(report["version"]),
-            test_cutoff=str(report["test_cutoff"]),
             metric=metric,
-            model=_number(methods["model"][metric]["mean"]),
-            popularity=_number(methods[POPULARITY][metric]["mean"]),
+            against=report["champion"],
+            minus={n: Difference.read(m[metric]) for n, m in details["model_minus"].items()},
+            customers=int(details["customers"]),
+            samples=int(report["samples"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
@@ -69,47 +87,33 @@ def read_result(report: Mapping[str, Any], *, mode: str) -> Result:
         ) from error
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+def judge(result: Result, champion: str | None) -> Decision:
+    """Return whether a version may take the place of the champion, None where there is none.
 
+    It must be ahead of each baseline, and the paired bootstrap must not put it behind the champion:
+    the 95 % interval of their difference must not end below zero. Without a champion it may in any
+    case, since nights need one; the reason then warns of what it did not beat.
 
-def judge(new: Result, champion: Result | None, settings: PromotionConfig) -> Decision:
-    """Return whether a version may take the champion's place.
-
-    The first version always may, since nights need one. Later ones must be measured, and must
-    neither lose more than `settings.tolerance` of the champion's NDCG@k nor fall behind popularity
-    where the champion is ahead of it. Where the two were tested on different days, whose difficulty
-    differs too, each is measured against the popularity of its own day.
+    Raises:
+        DataError: the evaluation is beside another version than the champion.
     """
-    behind = new.is_behind_popularity
-    against = f"{new.metric} {new.model:.4f}, last-week popularity {new.popularity:.4f}"
+    faults = result.faults
+    measure = (
+        f"{result.metric} of {result.customers:,} customers,"
+        f" 95 % intervals of {result.samples:,} resamples"
+    )
     if champion is None:
-        warning = "" if new.is_measured else "WARNING, not measured: "
-        warning = "WARNING, behind last-week popularity: " if behind else warning
-        return Decision(True, f"{warning}the first version of its source ({against})")
-    if not new.is_measured:
-        return Decision(False, f"not measured: nobody bought anything on {new.test_cutoff}")
-    if not champion.is_measured:
-        return Decision(True, f"champion {champion.version} was never measured ({against})")
-    if behind and not champion.is_behind_popularity:
-        return Decision(
-            False,
-            f"behind last-week popularity ({against}), which champion {champion.version} is not",
+        verdict = f"WARNING, {'; '.join(faults)}" if faults else "ahead of each baseline"
+        return Decision(True, f"{verdict}; no champion to compare with; {measure}")
+    if result.against != champion:
+        raise DataError(
+            f"{result.version} was evaluated beside {result.against or 'no champion'}, and"
+            f" {champion} is champion now: run evaluate --model-version {result.version} again"
         )
-    return _against_champion(new, champion, settings.tolerance)
-
-
-def _against_champion(new: Result, champion: Result, tolerance: float) -> Decision:
-    same_test = (new.test_cutoff, new.metric) == (champion.test_cutoff, champion.metric)
-    if same_test:
-        mine, theirs = new.model, champion.model
-        compared = f"{new.metric} {mine:.4f}, champion {champion.version} {theirs:.4f}"
-    else:
-        mine, theirs = 1 + new.lift, 1 + champion.lift
-        compared = (
-            f"{new.metric} {new.lift:+.1%} against last-week popularity on {new.test_cutoff},"
-            f" champion {champion.version} {champion.lift:+.1%} on {champion.test_cutoff}"
-        )
-    if mine < theirs * (1 - tolerance):
-        return Decision(False, f"{compared}: more than {tolerance:.0%} behind")
-    return Decision(True, f"{compared}: within {tolerance:.0%} of it or better")
+    found = result.minus[CHAMPION]
+    if found.high < 0:
+        faults = [f"behind champion {champion}: {found}", *faults]
+    verdict = "; ".join(faults)
+    if not faults:
+        verdict = f"ahead of each baseline; not behind champion {champion}: {found}"
+    return Decision(not faults, f"{verdict}; {measure}")

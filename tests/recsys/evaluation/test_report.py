@@ -9,7 +9,7 @@ import pytest
 
 from recsys.evaluation.judge import Outcome
 from recsys.evaluation.page import bars, curves, render, verdict
-from recsys.evaluation.report import build_report, headline, summarise
+from recsys.evaluation.report import build_report, headline, summarise, with_champion
 
 CATALOGUE = np.array([2, 3, 4, 5], np.int32)
 
@@ -33,15 +33,16 @@ def outcome() -> Outcome:
     )
 
 
-@pytest.fixture
-def report() -> dict[str, Any]:
-    part = summarise(outcome(), k=2, samples=200, seed=1, catalogue=CATALOGUE)
+def make_report(part: dict[str, Any], champion: str | None = None) -> dict[str, Any]:
+    """The report of a version whose modes came out the same."""
     return build_report(
         {"all": part, "novel": part},
         version="2020-09-23-0a1b2c3d",
+        champion=champion,
         test_cutoffs=["2020-09-09", "2020-09-16"],
         k=2,
         customers=12,
+        samples=200,
         pairs={"pairs": 10, "auc": 0.9, "precision": 0.5, "recall": 0.75, "threshold": 0.4},
         history=[
             {"epoch": 1, "loss": 3.0, "ndcg_at_12": 0.01},
@@ -49,6 +50,11 @@ def report() -> dict[str, Any]:
             {"epoch": 3, "loss": 1.0, "ndcg_at_12": 0.02},
         ],
     )
+
+
+@pytest.fixture
+def report() -> dict[str, Any]:
+    return make_report(summarise(outcome(), k=2, samples=200, seed=1, catalogue=CATALOGUE))
 
 
 def test_means_are_over_customers_whose_purchases_count(report: dict[str, Any]) -> None:
@@ -64,10 +70,52 @@ def test_means_are_over_customers_whose_purchases_count(report: dict[str, Any]) 
 
 
 def test_the_difference_is_paired(report: dict[str, Any]) -> None:
-    difference = report["details"]["novel"]["model_minus_popular_7d"]["map_at_2"]
+    difference = report["details"]["novel"]["model_minus"]["popular_7d"]["map_at_2"]
 
     assert difference["mean"] == pytest.approx(7 / 11)
     assert 0 < difference["low"] < 7 / 11 < difference["high"] <= 1
+
+
+def of_champion(hits: int) -> Outcome:
+    """The outcome of another model, which hits at rank 1 for the first customers."""
+    found = outcome()
+    found.hits["model"][:] = False
+    found.hits["model"][:hits, 0] = True
+    return found
+
+
+def test_the_champion_is_one_more_method_over_the_same_customers() -> None:
+    both = with_champion(outcome(), of_champion(hits=8))
+    part = summarise(both, k=2, samples=200, seed=1, catalogue=CATALOGUE)
+
+    assert list(part["methods"]) == ["model", "popular_7d", "champion"]
+    assert part["methods"]["champion"]["ndcg_at_2"]["mean"] == pytest.approx(8 / 11)
+    difference = part["model_minus"]["champion"]["ndcg_at_2"]
+    # They differ for one customer: the interval is far narrower than that of two separate draws.
+    assert difference["mean"] == pytest.approx(1 / 11)
+    assert difference["low"] == 0
+    assert difference["high"] <= 4 / 11
+    same = summarise(
+        with_champion(outcome(), outcome()), k=2, samples=200, seed=1, catalogue=CATALOGUE
+    )
+    assert same["model_minus"]["champion"]["ndcg_at_2"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_a_comparison_of_other_customers_is_refused() -> None:
+    other = outcome()
+    other.relevant[0] = 2
+    with pytest.raises(ValueError, match="the same customers"):
+        with_champion(outcome(), other)
+
+
+def test_the_page_shows_the_champion() -> None:
+    both = with_champion(outcome(), of_champion(hits=1))
+    part = summarise(both, k=2, samples=200, seed=1, catalogue=CATALOGUE)
+    page = render(make_report(part, champion="v<7>"))
+
+    for text in ("Beats the champion", "The champion is v&lt;7&gt;", "NDCG@2 +0.7273 (+800 %)"):
+        assert text in page
+    assert "<td>Champion</td>" in page
 
 
 def test_lists_segments_and_candidates(report: dict[str, Any]) -> None:
@@ -99,14 +147,14 @@ def test_the_headline_is_of_new_articles(report: dict[str, Any]) -> None:
     ("low", "high", "word"),
     [
         (0.001, 0.003, "Beats popularity"),
-        (-0.001, 0.003, "No clear difference"),
+        (-0.001, 0.003, "No clear difference from popularity"),
         (-0.003, -0.001, "Loses to popularity"),
     ],
 )
 def test_the_verdict_needs_the_whole_interval(
     report: dict[str, Any], low: float, high: float, word: str
 ) -> None:
-    report["details"]["novel"]["model_minus_popular_7d"]["map_at_2"] = {
+    report["details"]["novel"]["model_minus"]["popular_7d"]["map_at_2"] = {
         "mean": 0.002, "low": low, "high": high,
     }  # fmt: skip
 

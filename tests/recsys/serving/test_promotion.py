@@ -2,97 +2,107 @@
 
 import pytest
 
-from recsys.config import PromotionConfig
 from recsys.errors import DataError
-from recsys.serving.promotion import Result, judge, read_result
+from recsys.serving.promotion import Difference, Result, judge, read_result
 
-SETTINGS = PromotionConfig()  # two per cent
+AHEAD, EQUAL = Difference(0.01, 0.008, 0.012), Difference(0.0, -0.001, 0.001)
+BEHIND = Difference(-0.002, -0.003, -0.001)
+BASELINES = {"popular_7d": AHEAD, "repurchase": AHEAD}
+MEASURE = "ndcg_at_12 of 20,000 customers, 95 % intervals of 1,000 resamples"
 
 
-def result(model, popularity=0.010, *, version="new", cutoff="2020-09-08"):
-    return Result(version, cutoff, "ndcg_at_12", model, popularity)
+def result(minus=None, *, against="old"):
+    return Result("new", "ndcg_at_12", against, minus or BASELINES, 20_000, 1000)
+
+
+def beside(champion, **baselines):
+    return result(BASELINES | baselines | {"champion": champion})
 
 
 def report(**changes):
-    def of(value):
-        return {"ndcg_at_12": {"mean": value, "low": value, "high": value}}
-
-    return {
-        "version": "v1",
-        "test_cutoff": "2020-09-08",
-        "k": 12,
-        "modes": {
-            "all": {"model": of(0.5), "popular_7d": of(0.4)},
-            "novel": {"model": of(0.3), "popular_7d": of(0.2)},
-        },
-    } | changes
+    estimate = {"mean": 0.25, "low": 0.125, "high": 0.5}
+    unknown = dict.fromkeys(("mean", "low", "high"))
+    details = {
+        "all": {"customers": 9, "model_minus": {"popular_7d": {"ndcg_at_12": unknown}}},
+        "novel": {"customers": 7, "model_minus": {"popular_7d": {"ndcg_at_12": estimate}}},
+    }
+    found = {"version": "v1", "champion": None, "k": 12, "samples": 50, "details": details}
+    return found | changes
 
 
 def test_reads_the_mode_that_is_asked_for():
-    assert read_result(report(), mode="novel") == Result("v1", "2020-09-08", "ndcg_at_12", 0.3, 0.2)
-    assert read_result(report(), mode="all").model == 0.5
+    minus = {"popular_7d": Difference(0.25, 0.125, 0.5)}
+    found = read_result(report(), mode="novel")
+    assert found == Result("v1", "ndcg_at_12", None, minus, 7, 50)
+    assert found.faults == []
+    unmeasured = read_result(report(), mode="all")
+    assert (unmeasured.customers, str(unmeasured.minus["popular_7d"].mean)) == (9, "nan")
+    assert unmeasured.faults == ["not measured: nobody bought anything that counts"]
 
 
-@pytest.mark.parametrize("change", [{"modes": {}}, {"k": 10}, {"modes": None}])
+@pytest.mark.parametrize("change", [{"details": {}}, {"k": 10}, {"details": None}, {"k": None}])
 def test_a_report_that_lacks_the_metric(change):
     with pytest.raises(DataError, match="run evaluate again"):
         read_result(report(**change), mode="novel")
 
 
 def test_the_first_version_becomes_champion_with_a_warning_if_it_is_poor():
-    good = judge(result(0.020), None, SETTINGS)
-    assert (good.promoted, good.reason) == (
-        True,
-        "the first version of its source (ndcg_at_12 0.0200, last-week popularity 0.0100)",
-    )
-    poor = judge(result(0.009), None, SETTINGS)
+    good = judge(result(against=None), None)
+    reason = f"ahead of each baseline; no champion to compare with; {MEASURE}"
+    assert (good.promoted, good.reason) == (True, reason)
+    poor = judge(result({"popular_7d": EQUAL, "repurchase": BEHIND}, against=None), None)
     assert poor.promoted
-    assert poor.reason.startswith("WARNING, behind last-week popularity: the first version")
-
-
-def test_what_was_not_measured_never_replaces_what_was():
-    none, some = result(float("nan")), result(0.02, version="old")
-    assert judge(none, None, SETTINGS).reason.startswith("WARNING, not measured: the first version")
-    refused = judge(none, some, SETTINGS)
-    assert (refused.promoted, refused.reason) == (
-        False,
-        "not measured: nobody bought anything on 2020-09-08",
+    assert poor.reason == (
+        "WARNING, not ahead of popular_7d: +0.0000 (-0.0010 to +0.0010);"
+        " not ahead of repurchase: -0.0020 (-0.0030 to -0.0010);"
+        f" no champion to compare with; {MEASURE}"
     )
-    assert judge(some, none, SETTINGS).promoted
-    nulls = {"model": {"ndcg_at_12": {"mean": None}}, "popular_7d": {"ndcg_at_12": {"mean": 0.1}}}
-    assert not read_result(report(modes={"novel": nulls}), mode="novel").is_measured
 
 
 @pytest.mark.parametrize(
-    ("new", "promoted"), [(0.0300, True), (0.0200, True), (0.0196, True), (0.0195, False)]
+    ("high", "promoted"), [(0.0001, True), (0.0, True), (-0.0001, False), (-0.001, False)]
 )
-def test_the_same_test_compares_ndcg(new, promoted):
-    decision = judge(result(new), result(0.0200, version="old"), SETTINGS)
+def test_only_a_whole_interval_below_zero_is_behind_the_champion(high, promoted):
+    decision = judge(beside(Difference(-0.002, -0.003, high)), "old")
     assert decision.promoted is promoted
-    ending = "within 2% of it or better" if promoted else "more than 2% behind"
-    assert decision.reason == f"ndcg_at_12 {new:.4f}, champion old 0.0200: {ending}"
+    figures = f"-0.0020 (-0.0030 to {high:+.4f}); {MEASURE}"
+    beginning = "ahead of each baseline; not behind" if promoted else "behind"
+    assert decision.reason == f"{beginning} champion old: {figures}"
 
 
-def test_falling_behind_popularity_is_refused_where_the_champion_is_ahead():
-    new, ahead = result(0.0099), result(0.0100, 0.0100, version="old")
-    decision = judge(new, ahead, PromotionConfig(tolerance=0.5))
+def test_a_baseline_that_is_not_beaten_refuses_also_what_beats_the_champion():
+    decision = judge(beside(AHEAD, popular_by_age=EQUAL), "old")
     assert not decision.promoted
     assert decision.reason == (
-        "behind last-week popularity (ndcg_at_12 0.0099, last-week popularity 0.0100),"
-        " which champion old is not"
+        f"not ahead of popular_by_age: +0.0000 (-0.0010 to +0.0010); {MEASURE}"
     )
-    both_behind = judge(new, result(0.0099, 0.0100, version="old"), SETTINGS)
-    assert both_behind.promoted
 
 
-def test_other_test_days_compare_the_lift_over_popularity():
-    # A harder week: half of everything, and the same lift of 100 %.
-    champion = result(0.020, 0.010, version="old")
-    harder = judge(result(0.010, 0.005, cutoff="2020-09-15"), champion, SETTINGS)
-    assert harder.promoted
-    assert harder.reason == (
-        "ndcg_at_12 +100.0% against last-week popularity on 2020-09-15,"
-        " champion old +100.0% on 2020-09-08: within 2% of it or better"
+def test_every_fault_is_named():
+    decision = judge(beside(BEHIND, repurchase=BEHIND), "old")
+    assert not decision.promoted
+    assert decision.reason == (
+        "behind champion old: -0.0020 (-0.0030 to -0.0010);"
+        f" not ahead of repurchase: -0.0020 (-0.0030 to -0.0010); {MEASURE}"
     )
-    easier = judge(result(0.030, 0.020, cutoff="2020-09-15"), champion, SETTINGS)
-    assert not easier.promoted
+
+
+def test_what_was_not_measured_never_replaces_what_serves():
+    unknown = Difference(float("nan"), float("nan"), float("nan"))
+    minus = {"popular_7d": unknown, "champion": unknown}
+    refused = judge(result(minus), "old")
+    assert not refused.promoted
+    assert refused.reason.startswith("not measured: nobody bought anything that counts; ")
+    first = judge(result(minus, against=None), None)
+    assert first.promoted
+    assert first.reason.startswith("WARNING, not measured")
+
+
+@pytest.mark.parametrize(("against", "named"), [("older", "older"), (None, "no champion")])
+def test_an_evaluation_beside_another_version_decides_nothing(against, named):
+    with pytest.raises(DataError) as raised:
+        judge(result(BASELINES | {"champion": AHEAD}, against=against), "old")
+    assert str(raised.value) == (
+        f"new was evaluated beside {named}, and old is champion now:"
+        " run evaluate --model-version new again"
+    )
