@@ -12,6 +12,9 @@ from recsys.serving import versions
 
 pytestmark = pytest.mark.postgres
 
+#: How far every version is ahead of these baselines.
+OTHERS = {"popular_by_age": 0.01, "repurchase": 0.01, "copurchase": 0.01}
+
 
 @pytest.fixture
 def promote(config, database, lake, monkeypatch):
@@ -21,7 +24,7 @@ def promote(config, database, lake, monkeypatch):
     def call(version, minus, *arguments, against=None, popularity=0.01, evaluation="first"):
         found = {
             name: {"ndcg_at_12": {"mean": mean, "low": mean - 0.002, "high": mean + 0.002}}
-            for name, mean in (("popular_7d", popularity), ("champion", minus))
+            for name, mean in {**OTHERS, "popular_7d": popularity, "champion": minus}.items()
             if mean is not None
         }
         part = {"customers": 100, "model_minus": found}

@@ -101,7 +101,7 @@ def bars(report: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
     top = max(methods[method][name]["high"] for method in methods) or 1.0
     rows = [
         {
-            "label": METHODS[method],
+            "label": METHODS.get(method, method),
             "is_model": method == MODEL,
             "value": methods[method][name]["mean"],
             **{

@@ -18,6 +18,8 @@ from recsys.evaluation.metrics import (
 
 #: The baseline that a model has to beat before anything else.
 POPULARITY = "popular_7d"
+#: What needs no model: a version must be ahead of each of these before it serves.
+BASELINES = (POPULARITY, "popular_by_age", "repurchase", "copurchase")
 #: The version that serves now, as one more method.
 CHAMPION = "champion"
 #: Smaller segments say nothing.

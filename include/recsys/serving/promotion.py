@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from recsys.errors import DataError
-from recsys.evaluation.report import CHAMPION, name_at
+from recsys.evaluation.report import BASELINES, CHAMPION, name_at
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Result:
     """What the gate looks at in an evaluation report.
 
     against: the version that was champion then; None where there was none to compare with.
-    minus: method -> the model's difference from it: of each baseline, and of the champion.
+    minus: method -> the model's difference from it; of each baseline, the champion and others.
     customers, samples: whose purchases count, and how often they were drawn anew.
     """
 
@@ -60,7 +60,7 @@ class Result:
         """Why the model is not ahead of each baseline; empty where it is."""
         if not all(math.isfinite(difference.mean) for difference in self.minus.values()):
             return ["not measured: nobody bought anything that counts"]
-        baselines = {name: found for name, found in self.minus.items() if name != CHAMPION}
+        baselines = {name: self.minus[name] for name in BASELINES}
         return [f"not ahead of {n}: {found}" for n, found in baselines.items() if found.mean <= 0]
 
 

@@ -7,7 +7,7 @@ from recsys.serving.promotion import Difference, Result, judge, read_result
 
 AHEAD, EQUAL = Difference(0.01, 0.008, 0.012), Difference(0.0, -0.001, 0.001)
 BEHIND = Difference(-0.002, -0.003, -0.001)
-BASELINES = {"popular_7d": AHEAD, "repurchase": AHEAD}
+BASELINES = dict.fromkeys(("popular_7d", "popular_by_age", "repurchase", "copurchase"), AHEAD)
 MEASURE = "ndcg_at_12 of 20,000 customers, 95 % intervals of 1,000 resamples"
 
 
@@ -23,15 +23,15 @@ def report(**changes):
     estimate = {"mean": 0.25, "low": 0.125, "high": 0.5}
     unknown = dict.fromkeys(("mean", "low", "high"))
     details = {
-        "all": {"customers": 9, "model_minus": {"popular_7d": {"ndcg_at_12": unknown}}},
-        "novel": {"customers": 7, "model_minus": {"popular_7d": {"ndcg_at_12": estimate}}},
+        mode: {"customers": customers, "model_minus": {n: {"ndcg_at_12": found} for n in BASELINES}}
+        for mode, customers, found in (("all", 9, unknown), ("novel", 7, estimate))
     }
     found = {"version": "v1", "champion": None, "k": 12, "samples": 50, "details": details}
     return found | changes
 
 
 def test_reads_the_mode_that_is_asked_for():
-    minus = {"popular_7d": Difference(0.25, 0.125, 0.5)}
+    minus = dict.fromkeys(BASELINES, Difference(0.25, 0.125, 0.5))
     found = read_result(report(), mode="novel")
     assert found == Result("v1", "ndcg_at_12", None, minus, 7, 50)
     assert found.faults == []
@@ -50,7 +50,8 @@ def test_the_first_version_becomes_champion_with_a_warning_if_it_is_poor():
     good = judge(result(against=None), None)
     reason = f"ahead of each baseline; no champion to compare with; {MEASURE}"
     assert (good.promoted, good.reason) == (True, reason)
-    poor = judge(result({"popular_7d": EQUAL, "repurchase": BEHIND}, against=None), None)
+    minus = BASELINES | {"popular_7d": EQUAL, "repurchase": BEHIND}
+    poor = judge(result(minus, against=None), None)
     assert poor.promoted
     assert poor.reason == (
         "WARNING, not ahead of popular_7d: +0.0000 (-0.0010 to +0.0010);"
@@ -78,6 +79,10 @@ def test_a_baseline_that_is_not_beaten_refuses_also_what_beats_the_champion():
     )
 
 
+def test_a_method_that_is_no_baseline_need_not_be_beaten():
+    assert judge(beside(AHEAD, its_other_ranker=BEHIND), "old").promoted
+
+
 def test_every_fault_is_named():
     decision = judge(beside(BEHIND, repurchase=BEHIND), "old")
     assert not decision.promoted
@@ -89,7 +94,7 @@ def test_every_fault_is_named():
 
 def test_what_was_not_measured_never_replaces_what_serves():
     unknown = Difference(float("nan"), float("nan"), float("nan"))
-    minus = {"popular_7d": unknown, "champion": unknown}
+    minus = dict.fromkeys([*BASELINES, "champion"], unknown)
     refused = judge(result(minus), "old")
     assert not refused.promoted
     assert refused.reason.startswith("not measured: nobody bought anything that counts; ")
