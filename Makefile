@@ -4,10 +4,10 @@
 PYTHON ?= python3
 STACK = $(PYTHON) include/stack/launch.py
 BIN = .venv/bin
-export DATA POLICY K OUT
+export DATA POLICY K OUT VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: run up down status psql export test lint types check-imports pytest install-dev lock format clean bench-data quality help
+.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data quality help
 
 run: ## The main job: install, start, refresh, show. [DATA=folder] [POLICY=none|all] [K=12]
 	@$(STACK) run $${DATA:+--data "$$DATA"} $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
@@ -26,6 +26,9 @@ psql: ## Open psql on the recommendations
 
 export: ## Write the active run to a CSV file: OUT=recs.csv [POLICY=none|all] [K=12]
 	@$(STACK) export --out "$${OUT:-recs.csv}" $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
+
+promote: ## Make a model version the champion, such as an earlier one: VERSION=name
+	@$(STACK) promote --version "$$VERSION"
 
 test: lint types check-imports pytest ## Linters, types, import contracts and every test
 

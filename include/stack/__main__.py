@@ -80,6 +80,16 @@ def export_command(stack: Stack, arguments: Arguments, console: Console) -> int:
     ).returncode  # fmt: skip
 
 
+def promote_command(stack: Stack, arguments: Arguments, console: Console) -> int:
+    """Make a model version the champion, such as to roll back to an earlier one."""
+    stack.require_up()
+    return subprocess.run(
+        [sys.executable, "-m", "recsys.serving", "promote", arguments.version],
+        env=os.environ | {"RECSYS_DATABASE_URL": stack.loader_url},
+        cwd=REPOSITORY, check=False,
+    ).returncode  # fmt: skip
+
+
 def clean_command(stack: Stack, arguments: Arguments, console: Console) -> int:
     """Stop the stack and delete what it made; other files in its folder are left."""
     stack.down()
@@ -129,6 +139,7 @@ COMMANDS: dict[str, Callable[[Stack, Arguments, Console], int]] = {
     "run": run_command,
     "psql": psql_command,
     "export": export_command,
+    "promote": promote_command,
     "clean": clean_command,
 }
 

@@ -25,6 +25,7 @@ class Arguments(argparse.Namespace):
     policy: str | None = None
     k: int | None = None
     out: Path | None = None
+    version: str = ""
     dev: bool = False
 
 
@@ -65,6 +66,8 @@ def _parser() -> _Parser:
     export = commands.add_parser("export", help="write the active run to a CSV file")
     export.add_argument("--out", type=_out, required=True)
     _add_choices(export)
+    promote = commands.add_parser("promote", help="make a model version the champion")
+    promote.add_argument("--version", type=_version, required=True)
     install = commands.add_parser("install", help="install packages and stop")
     install.add_argument("--dev", action="store_true")
     return parser
@@ -78,6 +81,12 @@ def _add_choices(parser: _Parser) -> None:
 def _policy(text: str) -> str:
     if text not in POLICIES:
         raise argparse.ArgumentTypeError(f"POLICY must be one of {', '.join(POLICIES)}. Got {text}")
+    return text
+
+
+def _version(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("VERSION must be one of recs.model_versions. Got nothing")
     return text
 
 

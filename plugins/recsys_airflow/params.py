@@ -77,6 +77,20 @@ def publishing_params(*, activate: str | None = None) -> dict[str, Param]:
     }
 
 
+def model_params() -> dict[str, Param]:
+    """Return how a DAG that uses the champion can be told to roll back to another version."""
+    return {
+        "model_version": Param(
+            None,
+            type=["null", "string"],
+            minLength=1,
+            title="Roll back to model version",
+            description="A version of `recs.model_versions`, which becomes champion: of this run"
+            " and of the nights to come. Empty: the champion stays.",
+        ),
+    }
+
+
 def _choice(
     values: list[str], *, title: str, description: str, default: str | None = None
 ) -> Param:

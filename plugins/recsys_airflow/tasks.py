@@ -18,6 +18,9 @@ from recsys_airflow.operators import JobOperator, SparkJobOperator
 #: The version that `train_models` made in this run.
 TRAINED = "{{ ti.xcom_pull(task_ids='train.train_models')['facts']['model_version'] }}"
 
+#: The version that the form asks for; nothing where it is left empty.
+CHOSEN = "{{ params.model_version or '' }}"
+
 
 @dataclass(frozen=True)
 class Clean:
@@ -76,6 +79,11 @@ def train_group() -> Train:
         promote = publish_job("promote_model", "--model-version", TRAINED, hours=1)
         features >> examples >> models >> evaluate >> promote
     return Train(group, features, models, promote)
+
+
+def choose_model() -> JobOperator:
+    """Return `choose_model`: the version that the form names becomes champion."""
+    return publish_job("choose_model", "--model-version", CHOSEN, hours=1)
 
 
 def refresh_group() -> Refresh:

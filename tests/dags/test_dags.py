@@ -20,7 +20,7 @@ TENSORFLOW = {
 }  # fmt: skip
 CHECKS = {"check_cleaned", "check_features"}
 DATABASE = {
-    "evaluate", "promote_model", "generate_candidates", "publish_recommendations",
+    "evaluate", "promote_model", "choose_model", "generate_candidates", "publish_recommendations",
     "check_recommendations",
 }  # fmt: skip
 
@@ -42,7 +42,8 @@ TRAIN = {
 }
 GRAPHS: dict[str, dict[str, set[str]]] = {
     "nightly_refresh": {
-        "resolve_run": {"clean.clean_catalogue"},
+        "resolve_run": {"clean.clean_catalogue", "choose_model"},
+        "choose_model": {"refresh.generate_candidates"},
         "clean.clean_catalogue": {"clean.clean_transactions"},
         "clean.clean_transactions": {"clean.check_cleaned"},
         "clean.check_cleaned": {"refresh.build_features"},
@@ -76,7 +77,13 @@ SCHEDULES = {
 }
 SOURCE = {"run_date": None, "data": None, "env": None, "force": False}
 PARAMS = {
-    "nightly_refresh": {**SOURCE, "k": None, "policy": None, "activate": None},
+    "nightly_refresh": {
+        **SOURCE,
+        "k": None,
+        "policy": None,
+        "activate": None,
+        "model_version": None,
+    },
     "embed_images": SOURCE,
     "train_models": SOURCE,
     "full_refresh": {**SOURCE, "k": None, "policy": None, "activate": "always"},
@@ -217,6 +224,19 @@ def test_what_the_form_accepts(dagbag: Any, repository: Path) -> None:
         for value in values:
             with pytest.raises(ParamValidationError):
                 copy(params.get_param(name)).resolve(value)
+
+
+def test_a_night_is_told_which_model_to_roll_back_to(dagbag: Any) -> None:
+    dag = dagbag.dags["nightly_refresh"]
+    version = dag.params.get_param("model_version")
+    assert [copy(version).resolve(value) for value in (None, "v1")] == [None, "v1"]
+    with pytest.raises(ParamValidationError):
+        copy(version).resolve("")
+    argument = dag.get_task("choose_model").arguments
+    for value, told in ((None, ""), ("v1", "v1")):
+        rendered = [dag.get_template_env().from_string(part) for part in argument]
+        found = [part.render(params={"model_version": value}) for part in rendered]
+        assert found == ["--model-version", told]
 
 
 def test_what_each_task_adds_to_the_run_s_arguments(dagbag: Any) -> None:

@@ -50,6 +50,7 @@ def test_knows_the_policies_of_the_configuration() -> None:
         (["run", "--data", "/no/such"], "DATA must be a folder, and there is no /no/such"),
         (["export", "--out", "/no/such/recs.csv"],
          "OUT must be a file in a folder that exists. Got /no/such/recs.csv"),
+        (["promote", "--version", ""], "VERSION must be one of recs.model_versions. Got nothing"),
         (["export", "--out", "/"], "OUT must be a file in a folder that exists. Got /"),
     ],
 )  # fmt: skip

@@ -31,7 +31,9 @@ def test_down_and_status_of_a_stack_that_never_was(
     assert not state.exists()
 
 
-@pytest.mark.parametrize("argv", [["psql"], ["export", "--out", "recs.csv"]])
+@pytest.mark.parametrize(
+    "argv", [["psql"], ["export", "--out", "recs.csv"], ["promote", "--version", "v1"]]
+)
 def test_what_needs_the_stack_says_so(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 3
     assert capsys.readouterr().err == (
