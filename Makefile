@@ -7,7 +7,7 @@ BIN = .venv/bin
 export DATA POLICY K OUT VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data quality help
+.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data bench-train quality help
 
 run: ## The main job: install, start, refresh, show. [DATA=folder] [POLICY=none|all] [K=12]
 	@$(STACK) run $${DATA:+--data "$$DATA"} $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
@@ -59,6 +59,9 @@ lock: install-dev ## Pin the packages of requirements*.in
 
 bench-data: install-dev ## Cleaning, features, examples at 1, 10, 100 % beside DuckDB: [ARGS="--scales 1"]
 	@$(BIN)/python -m benchmarks.bench_data $(ARGS)
+
+bench-train: install-dev ## Training speed beside tensorflow-recommenders, and at H&M's size: [ARGS="--share 0.1"]
+	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_train $(ARGS)
 
 quality: install-dev ## Recommendation quality on real purchases beside others: [ARGS="--cuts 2017-12-04"]
 	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_quality $(ARGS)

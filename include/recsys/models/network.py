@@ -70,7 +70,10 @@ class Recommender(keras.Model):  # type: ignore[misc]
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def content(self, categories: Any, images: Any) -> Any:
         """Return [n, dim] of categories int32 [n, Ca] and reduced images [n, p]."""
-        content = self.article_categories(categories)
+        return self.with_images(self.article_categories(categories), images)
+
+    def with_images(self, content: Any, images: Any) -> Any:
+        """Return [n, dim] of what the categories say [n, dim] and reduced images [n, p]."""
         return content if self.image is None else content + self.image(images)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]

@@ -28,7 +28,11 @@ class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, codes: Any) -> Any:
         """Return float32 [..., width]."""
-        return ops.sum(ops.take(self.table, codes + self.starts, axis=0), axis=-2)
+        return ops.sum(ops.take(self.table, self.rows(codes), axis=0), axis=-2)
+
+    def rows(self, codes: Any) -> Any:
+        """Return the table's row of each code, int32 [..., C]."""
+        return codes + self.starts
 
 
 class HistoryPooling(keras.layers.Layer):  # type: ignore[misc]

@@ -15,6 +15,7 @@ from recsys.columns import PADDING_KEY
 from recsys.config import ModelConfig
 from recsys.examples.encode import Encoder
 from recsys.models import losses
+from recsys.models.adam import Adam, Slices, choose, sum_chosen
 from recsys.models.batches import Examples, batches
 from recsys.models.network import NetworkShape, Recommender
 
@@ -106,8 +107,10 @@ class Trainer:
         self.generator = np.random.default_rng(seed)
         self.articles = len(examples.article_categories)
         self.data = {name: tf.constant(value) for name, value in vars(examples).items()}
-        self.optimizer = keras.optimizers.Adam(config.learning_rate)
-        self.optimizer.build(network.trainable_variables)
+        table = network.article_categories.table
+        others = [v.value for v in network.trainable_variables if v is not table]
+        self.table = table.value
+        self.optimizer = Adam([self.table, *others], config.learning_rate)
 
     def run_epoch(self) -> dict[str, float]:
         """Train on every positive once; return mean losses, seconds and pairs a second."""
@@ -127,25 +130,48 @@ class Trainer:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])  # type: ignore[untyped-decorator]
     def step(self, rows: Any) -> Any:
         """Learn from the positives `rows` [batch]; return both losses, [2]."""
-        variables = self.network.trainable_variables
+        unique, places = self._articles(rows)
+        rows_of_table = self.network.article_categories.rows(
+            self._get("article_categories", unique)
+        )
+        chosen = choose(rows_of_table, self.table.shape[0])
+        categories = tf.ensure_shape(sum_chosen(chosen, self.table), [None, self.config.dim])
         with tf.GradientTape() as tape:
-            retrieval, ranking = self.losses(rows)
+            # The gradient goes no further than the sums of embeddings: one row an article.
+            tape.watch(categories)
+            contents = self.network.with_images(categories, self._get("image_vectors", unique))
+            retrieval, ranking = self.losses(rows, contents, places)
             total = self.config.retrieval_weight * retrieval + self.config.ranking_weight * ranking
-        self.optimizer.apply(tape.gradient(total, variables), variables)
+        gradient, *others = tape.gradient(
+            total,
+            [categories, *self.optimizer.variables[1:]],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        self.optimizer.apply([Slices(gradient, chosen), *others])
         return tf.stack([retrieval, ranking])
 
-    def losses(self, rows: Any) -> tuple[Any, Any]:
-        """Return the retrieval and the ranking loss of the positives `rows` [batch]."""
+    def losses(self, rows: Any, contents: Any, places: Any) -> tuple[Any, Any]:
+        """Return the retrieval and the ranking loss of the positives `rows` [batch].
+
+        `contents` [u, dim] is of the batch's articles, `places` what `_articles` returned. A ranker
+        of weight 0 is left out, and its loss 0.
+        """
         keys = self._get("articles", rows)
         # A batch comes from one snapshot.
         statistics = keys + self.data["snapshots"][rows[0]] * self.articles
-        customers, articles, logits = self.forward(rows, keys, statistics)
-        is_real = keys != PADDING_KEY
+        count = 1 + tf.size(keys)
+        customers = self._customers(rows, contents, places[count:])
+        articles, parts = self._candidates(statistics, contents, places[1:count])
         retrieval = self._retrieval_loss(
-            customers, articles, keys, presence=self._presence(keys, statistics), rows=rows
+            customers[0], articles, keys, presence=self._presence(keys, statistics), rows=rows
+        )
+        if not self.config.ranking_weight:
+            return retrieval, tf.zeros_like(retrieval)
+        logits = self.network.rank_pairs(
+            customers, (articles, parts), tf.cast(self._get("interactions", rows), tf.float32)
         )
         labels = tf.one_hot(tf.zeros_like(rows), tf.shape(keys)[1])
-        return retrieval, losses.ranking_loss(logits, labels, is_real)
+        return retrieval, losses.ranking_loss(logits, labels, keys != PADDING_KEY)
 
     def _retrieval_loss(
         self, customers: Any, articles: Any, keys: Any, *, presence: Any, rows: Any
@@ -163,36 +189,41 @@ class Trainer:
             sampled_is_real=keys[:, 1:] != PADDING_KEY,
         )
 
-    def forward(self, rows: Any, keys: Any, statistics: Any) -> tuple[Any, Any, Any]:
-        """Return vectors [batch, dim] and [batch, 1 + k, dim], and logits [batch, 1 + k]."""
-        net, customer_rows = self.network, self._get("customer_rows", rows)
-        recent = self._get("recent_articles", customer_rows)
-        # Each article's content is made once a batch. Padding comes first and stays number 0.
-        flat = tf.concat([[PADDING_KEY], tf.reshape(keys, [-1]), tf.reshape(recent, [-1])], axis=0)
-        unique, places = tf.unique(flat)
-        contents = net.content(
-            self._get("article_categories", unique), self._get("image_vectors", unique)
-        )
-        customer_numbers = self._get("customer_numbers", customer_rows)
-        customers = net.customer_vectors(
-            customer_numbers,
+    def _articles(self, rows: Any) -> tuple[Any, Any]:
+        """Return the keys of all the articles of a batch [u], and where each one stands in them.
+
+        Each article's content is made once a batch. `places` int32 [1 + batch * (1 + k + L)] is of
+        padding, which comes first and stays number 0, then of the pairs, then of the histories.
+        """
+        recent = self._get("recent_articles", self._get("customer_rows", rows))
+        keys = tf.reshape(self._get("articles", rows), [-1])
+        every = tf.concat([[PADDING_KEY], keys, tf.reshape(recent, [-1])], axis=0)
+        unique, places = tf.unique(every)
+        return unique, places
+
+    def _customers(self, rows: Any, contents: Any, recent: Any) -> tuple[Any, Any]:
+        """Return vectors [batch, dim], and what the ranker makes of them [batch, first]."""
+        customer_rows = self._get("customer_rows", rows)
+        numbers = self._get("customer_numbers", customer_rows)
+        days = self._get("recent_days", customer_rows)
+        vectors = self.network.customer_vectors(
+            numbers,
             self._get("customer_categories", customer_rows),
             contents,
-            recent=tf.reshape(places[1 + tf.size(keys) :], tf.shape(recent)),
-            days=self._get("recent_days", customer_rows),
+            recent=tf.reshape(recent, tf.shape(days)),
+            days=days,
             quantities=self._get("recent_quantities", customer_rows),
         )
+        return vectors, self.network.rank_customers(vectors, numbers)
+
+    def _candidates(self, statistics: Any, contents: Any, places: Any) -> tuple[Any, Any]:
+        """Return vectors [batch, 1 + k, dim], and what the ranker makes of them."""
         numbers = self._get("article_numbers", tf.reshape(statistics, [-1]))
-        articles = net.article_vectors(tf.gather(contents, places[1 : 1 + tf.size(keys)]), numbers)
-        width = keys.shape[1]
-        vectors = tf.reshape(articles, [-1, width, articles.shape[-1]])
-        parts = net.rank_articles(articles, numbers)
-        logits = net.rank_pairs(
-            (customers, net.rank_customers(customers, customer_numbers)),
-            (vectors, tf.reshape(parts, [-1, width, parts.shape[-1]])),
-            tf.cast(self._get("interactions", rows), tf.float32),
-        )
-        return customers, vectors, logits
+        vectors = self.network.article_vectors(tf.gather(contents, places), numbers)
+        parts = self.network.rank_articles(vectors, numbers)
+        width = statistics.shape[1]
+        by_row = [tf.reshape(array, [-1, width, array.shape[-1]]) for array in (vectors, parts)]
+        return by_row[0], by_row[1]
 
     def _get(self, name: str, rows: Any) -> Any:
         return tf.gather(self.data[name], rows)

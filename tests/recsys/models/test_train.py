@@ -85,3 +85,22 @@ def test_no_images_no_image_weights(snapshot: Snapshot, encoder: Encoder, pairs:
     trained = train(*examples, CONFIG.model_copy(update={"epochs": 1}), seed=1)
     assert trained.network.image is None
     assert np.isfinite(trained.history[0]["retrieval_loss"])
+
+
+def test_a_ranker_of_weight_zero_is_left_alone(examples: tuple[Examples, Encoder]) -> None:
+    import keras
+
+    from recsys.models.network import Recommender
+    from recsys.models.train import network_shape, train
+
+    config = CONFIG.model_copy(update={"epochs": 1, "ranking_weight": 0.0})
+    trained = train(*examples, config, seed=1)
+    keras.utils.set_random_seed(1)
+    untouched = Recommender(network_shape(*examples, config))
+    assert trained.history[0]["ranking_loss"] == 0
+    ranker = zip(trained.network.ranker.get_weights(), untouched.ranker.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in ranker)
+    projection = (
+        net.query_tower.projection.get_weights()[0] for net in (trained.network, untouched)
+    )
+    assert not np.array_equal(*projection)

@@ -1,0 +1,1 @@
+"""What `bench_train` measures: synthetic examples, this project's training and its peer's."""

@@ -1,0 +1,47 @@
+"""Synthetic examples have the size and skew that they claim; ratios are the right way round."""
+
+import numpy as np
+import pytest
+from benchmarks.bench_train import summarise
+from benchmarks.train.synthetic import Size, draw_examples
+
+SIZE = Size(customers=3000, articles=3000, positives=6000, snapshots=3)
+
+
+def test_examples_have_the_size_and_skew_asked_for() -> None:
+    examples, encoder, customers = draw_examples(SIZE)
+    assert examples.articles.shape == (6000, 5)
+    assert np.bincount(examples.snapshots).tolist() == [2000, 2000, 2000]
+    assert examples.articles.min() >= 2
+    assert examples.articles.max() <= 3001
+    assert examples.recent_articles.shape[1] == encoder.history_length == 64
+    # The busiest tenth would buy half in the long run; few visits make it more.
+    counts = np.sort(np.bincount(customers))[::-1]
+    assert 0.5 < counts[:300].sum() / 6000 < 0.8
+    assert len(np.unique(customers)) == counts.size < 3000
+    # A customer's rows in the snapshots have one history.
+    first = np.flatnonzero(customers == np.bincount(customers).argmax())
+    histories = examples.recent_articles[examples.customer_rows[first]]
+    assert (histories == histories[0]).all()
+
+
+def test_equal_seeds_draw_equal_examples() -> None:
+    one, two = (draw_examples(SIZE)[0] for _ in range(2))
+    assert all(np.array_equal(value, vars(two)[name]) for name, value in vars(one).items())
+
+
+def test_ratios_are_of_median_speeds_ours_by_theirs() -> None:
+    seconds = {
+        "towers_and_ranker": [4.0, 5.0, 99.0],
+        "towers_only": [2.0, 2.0, 2.0],
+        "tfrs_adam": [10.0, 1.0, 20.0],
+        "tfrs_adagrad": [1.0, 1.0, 1.0],
+    }
+    found = summarise({"epoch_s": 300.0, "peak_bytes": 3 << 30}, seconds)
+    assert found == {
+        "ratio_to_tfrs": pytest.approx(2.0),
+        "ratio_to_tfrs_towers_only": pytest.approx(5.0),
+        "ratio_to_tfrs_adagrad": pytest.approx(0.2),
+        "peak_gib": 3.0,
+        "full_size_epoch_s": 300.0,
+    }
