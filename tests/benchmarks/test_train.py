@@ -5,20 +5,20 @@ import pytest
 from benchmarks.bench_train import summarise
 from benchmarks.train.synthetic import Size, draw_examples
 
-SIZE = Size(customers=3000, articles=3000, positives=6000, snapshots=3)
+SIZE = Size(customers=500, articles=3000, positives=30_000, snapshots=3)
 
 
 def test_examples_have_the_size_and_skew_asked_for() -> None:
     examples, encoder, customers = draw_examples(SIZE)
-    assert examples.articles.shape == (6000, 5)
-    assert np.bincount(examples.snapshots).tolist() == [2000, 2000, 2000]
+    assert examples.articles.shape == (30_000, 5)
+    assert np.bincount(examples.snapshots).tolist() == [10_000, 10_000, 10_000]
     assert examples.articles.min() >= 2
     assert examples.articles.max() <= 3001
     assert examples.recent_articles.shape[1] == encoder.history_length == 64
-    # The busiest tenth would buy half in the long run; few visits make it more.
+    # The busiest tenth buys about half; customers have numbers without gaps.
     counts = np.sort(np.bincount(customers))[::-1]
-    assert 0.5 < counts[:300].sum() / 6000 < 0.8
-    assert len(np.unique(customers)) == counts.size < 3000
+    assert 0.4 < counts[:50].sum() / 30_000 < 0.65
+    assert counts[-1] > 0
     # A customer's rows in the snapshots have one history.
     first = np.flatnonzero(customers == np.bincount(customers).argmax())
     histories = examples.recent_articles[examples.customer_rows[first]]
