@@ -8,7 +8,7 @@ ARG REQUIREMENTS=requirements.txt
 ARG HADOOP_VERSION=3.5.0
 
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends openjdk-17-jre-headless procps tini \
+    && apt-get install --yes --no-install-recommends libgomp1 openjdk-17-jre-headless procps tini \
     && rm -rf /var/lib/apt/lists/* \
     && ln -s /usr/lib/jvm/java-17-openjdk-* /usr/lib/jvm/java \
     && useradd --uid 50000 --create-home recsys

@@ -26,7 +26,7 @@ import pandas as pd
 from benchmarks.measure import REPOSITORY, measure, write_result
 from benchmarks.quality.completejourney import convert, downloaded
 from benchmarks.quality.score import Cut, score
-from recsys.evaluation.judge import MODES
+from recsys.inference.policy import MODES
 from recsys.paths import Partition
 from recsys.storage import Lake
 

@@ -43,7 +43,6 @@ def _write(job: Job, version: str, draft: Draft) -> None:
     scorer = Scorer.load(job, version)
     sources = load_sources(
         lake,
-        scorer.model,
         scorer.snapshot,
         transactions=job.partition("cleaned.transactions"),
         config=config,

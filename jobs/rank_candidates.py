@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 from recsys.errors import DataError
 from recsys.inference.candidates import Candidates
-from recsys.inference.policy import read_exclusions
+from recsys.inference.policy import exclusions, mode_of
+from recsys.inference.purchases import PastPurchases, read_purchases
 from recsys.inference.rank import rank
+from recsys.inference.rankers import ranker_of
 from recsys.inference.run import Scorer, candidates_version, scorer_inputs, scorer_notes
 from recsys.inference.sources import best_sellers_of, popular_orders
 from recsys.job import Before, Input, Job, run_job
@@ -44,22 +46,26 @@ def _write(job: Job, version: str, draft: Draft) -> None:
     popularity = lake.read(job.partition("features.popularity"))
     best_sellers = best_sellers_of(popularity, scorer.snapshot.is_on_sale)
     popular = popular_orders(best_sellers, scorer.snapshot)
-    excluded = read_exclusions(
-        lake,
-        job.partition("cleaned.transactions"),
-        cutoff=job.run_date,
-        policy=config.policy,
-        days=config.policy_days,
-        customers=len(scorer.snapshot.age_bands),
+    bands = scorer.snapshot.age_bands
+    purchases = read_purchases(lake, job.partition("cleaned.transactions"), cutoff=job.run_date)
+    excluded = exclusions(
+        purchases, policy=config.policy, days=config.policy_days, customers=len(bands)
     )
+    ranker = ranker_of(
+        scorer.model,
+        mode_of(config.policy),
+        snapshot=scorer.snapshot,
+        purchases=PastPurchases.of(purchases, customers=len(bands)),
+    )
+    del purchases
     fragments = lake.scan(job.partition("candidates.pairs")).get_fragments()
     shards = sorted(fragments, key=lambda fragment: fragment.path)
     for number, shard in enumerate(shards):
         candidates = Candidates.from_table(shard.to_table())
         lists = rank(
-            scorer.model,
-            scorer.snapshot,
+            ranker,
             candidates,
+            bands=bands,
             popular=popular,
             excluded=excluded,
             k=config.k,

@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def build(job: Job) -> None:
 def _inputs(job: Job) -> list[Input]:
     split = job.partition("examples.split")
     snapshots = from_table(job.lake.read(split))
-    last = max(s.cutoff for s in snapshots if s.part == "validation")
+    last = max(s.cutoff for s in snapshots)
     inputs: list[Input] = [
         split,
         job.partition("examples.pairs"),
@@ -38,10 +39,8 @@ def _inputs(job: Job) -> list[Input]:
         Before(job.partition("cleaned.transactions"), last),
         job.partition("images.embeddings", ALL_TIME),
     ]
-    for name in ("customers", "articles"):
-        inputs += [job.partition(f"features.{name}", s.cutoff) for s in snapshots]
-    names = ("popularity", "copurchases")
-    return inputs + [job.partition(f"features.{name}", last) for name in names]
+    names = ("customers", "articles", "popularity", "copurchases")
+    return inputs + [job.partition(f"features.{n}", s.cutoff) for n in names for s in snapshots]
 
 
 def _settings(job: Job) -> dict[str, Any]:
@@ -53,7 +52,8 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _train(job: Job, step: Step, version: str) -> None:
-    from recsys.evaluation.validation import load_validation
+    from recsys.evaluation.validation import choose_rankers, load_validation
+    from recsys.inference.past_weeks import learn_trees, split_weeks
     from recsys.models.inputs import load_pca
     from recsys.models.prepare import Source, prepare
     from recsys.models.registry import TrainedModel, save_model
@@ -62,37 +62,48 @@ def _train(job: Job, step: Step, version: str) -> None:
     config, seed = job.config.model, job.config.seed
     pca = load_pca(job.lake)
     source = Source(job.lake, job.run_date, job.config.features.history_length, pca)
-    examples, encoder = prepare(source, ["train"])
+    early, late = split_weeks(source.positives(["train"]), config.trees.weeks)
+    examples, encoder = prepare(source, early)
     validation = load_validation(
         source,
         encoder,
         customers=config.validation_customers,
+        precision=config.pair_precision,
         candidates=job.config.candidates,
         seed=seed,
     )
     trained = train(examples, encoder, config, seed=seed, validate=validation)
-    models = {"evaluated": TrainedModel(trained.network, encoder, pca=pca)}
     positives = len(examples)
+    del examples
+    evaluated = TrainedModel(trained.network, encoder, pca=pca)
+    learn = partial(learn_trees, candidates=job.config.candidates, config=config.trees, seed=seed)
+    evaluated.trees = learn(evaluated, source, late)
+    evaluated.rankers, compared = choose_rankers(validation, evaluated, wanted=config.ranker)
+    metrics = trained.metrics | compared
+    models = {"evaluated": evaluated}
     if config.refit:
-        del examples, validation
-        examples, encoder = prepare(source, PARTS)
+        del validation
+        early, late = split_weeks(source.positives(PARTS), config.trees.weeks)
+        examples, encoder = prepare(source, early)
         epochs = config.model_copy(update={"epochs": trained.best_epoch})
         refitted = train(examples, encoder, epochs, seed=seed)
-        models["served"] = TrainedModel(refitted.network, encoder, pca=pca)
+        served = TrainedModel(refitted.network, encoder, pca=pca, rankers=evaluated.rankers)
+        served.trees = learn(served, source, late)
+        models["served"] = served
     images = job.lake.require(job.partition("images.embeddings", ALL_TIME))
     with step.write("models.versions") as draft, tempfile.TemporaryDirectory() as scratch:
         digests: dict[str, str] = {}
         for role, model in models.items():
-            model.version, model.metrics = version, trained.metrics
+            model.version, model.metrics = version, metrics
             files = save_model(model, Path(scratch, role))
             digests |= {f"{role}/{name}": digest for name, digest in files.items()}
         Path(scratch, "history.json").write_text(json.dumps(trained.history, indent=1))
-        Path(scratch, "metrics.json").write_text(json.dumps(trained.metrics, indent=1))
+        Path(scratch, "metrics.json").write_text(json.dumps(metrics, indent=1))
         for path in sorted(p for p in Path(scratch).rglob("*") if p.is_file()):
             job.lake.put(draft, path.relative_to(scratch).as_posix(), path)
         draft.rows = positives
         draft.counts = {"epochs": len(trained.history), "best_epoch": trained.best_epoch}
-        draft.notes = {"metrics": trained.metrics, "sha256": digests}
+        draft.notes = {"metrics": metrics, "sha256": digests}
         draft.notes |= {k: v for k, v in images.notes.items() if k == "weights"}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.evaluation.judge import MODES
 from recsys.evaluation.metrics import LIST_METRICS
+from recsys.inference.policy import MODES
 
 IDS = ["customer_id", "article_id"]
 

@@ -190,12 +190,14 @@ EXAMPLES_PAIRS = pa.schema(
 #: Candidate sources; a candidate's `sources` is the sum of its sources' bits.
 SOURCES: dict[str, int] = {
     "towers": 1, "popular": 2, "copurchased": 4, "same_product": 8, "past_purchase": 16,
+    "taste": 32,
 }  # fmt: skip
 CANDIDATES = pa.schema(
     [
         (C.CUSTOMER_KEY, pa.int32()),
         (C.ARTICLE_KEY, pa.int32()),
         (C.SCORE, pa.float32()),  # the towers' dot product
+        ("copurchase_score", pa.float32()),  # what the customer's purchases say of the article
         ("sources", pa.int32()),
     ]
 )

@@ -49,11 +49,11 @@ def test_pairs_of_each_part_are_written_counted_and_the_same_again(
     check_schema(pairs.schema, EXAMPLES_PAIRS, name="examples.pairs")
     rows = pairs.to_pylist()
     [output] = report(lake)["outputs"]
-    # One purchase a customer and day; windows of 7, 7, 6 and 6 days.
-    positives = {"train": 70, "validation": 30, "test": 30}
+    # One purchase a customer and day, four windows of a week.
+    positives = {"train": 70, "validation": 35, "test": 35}
     assert {part: output["counts"][f"{part}_positives"] for part in positives} == positives
     assert output["rows"] == len(rows)
-    assert len(rows) + output["counts"]["negatives_missing"] == 130 * 3
+    assert len(rows) + output["counts"]["negatives_missing"] == 140 * 3
 
     bought = lake.read(Partition("cleaned.transactions", str(RUN_DATE))).to_pylist()
     ends = {row["cutoff"]: row["label_end"] for row in lake.read(

@@ -112,10 +112,10 @@ def test_training_splits_and_builds_features_as_of_each_snapshot(
     fill_cleaned()
     assert run_features("--training") == 0
     split = lake.read(Partition("examples.split", str(RUN_DATE))).to_pylist()
-    # Forty days of five pieces: cut after 28 and 34, days 0 to 39 from August 14.
+    # Forty days of five pieces, days 0 to 39 from August 14: the last two weeks are held out.
     start = date(2020, 8, 14)
     assert [(row["part"], (row["cutoff"] - start).days) for row in split] == [
-        ("train", 14), ("train", 21), ("validation", 28), ("test", 34),
+        ("train", 12), ("train", 19), ("validation", 26), ("test", 33),
     ]  # fmt: skip
     for row in split:
         assert len(contents(lake, row["cutoff"])["customers"]) == 5
@@ -138,6 +138,5 @@ def test_too_few_weeks_for_the_split_are_bad_data(
     lake: Lake, fill_cleaned: Callable[..., None], run_features: Callable[..., int]
 ) -> None:
     fill_cleaned()
-    weeks = ("examples.split.method=last_weeks", "examples.split.test_weeks=9")
-    assert run_features("--training", "--set", weeks[0], "--set", weeks[1]) == 2
+    assert run_features("--training", "--set", "examples.split.test_weeks=9") == 2
     assert "give more transactions or fewer weeks" in report(lake)["error"]

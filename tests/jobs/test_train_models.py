@@ -17,6 +17,7 @@ from recsys.storage import Lake
 
 pytestmark = pytest.mark.tensorflow
 
+TREES = ("trees-all.txt", "trees-novel.txt", "trees.json")
 RUN_DATE = date(2020, 9, 23)
 
 
@@ -39,14 +40,15 @@ def test_a_version_is_trained_once_and_named_ever_after(config: Config, lake: La
     version = report["facts"]["model_version"]
     manifest = lake.require(Partition("models.versions", version))
     assert version == f"2020-09-23-{manifest.fingerprint[:8]}"
-    assert manifest.rows == 2 * 59 * 6
+    assert manifest.rows == 59 * 6  # of the first week; the trees learn from the second
     assert manifest.notes["weights"] == "random"
     assert sorted(manifest.notes["sha256"]) == [
         f"{role}/{name}"
         for role in ("evaluated", "served")
-        for name in ("encoder.json", "model.keras", "pca.npz")
+        for name in ("encoder.json", "model.keras", "pca.npz", *TREES)
     ]
     metrics = manifest.notes["metrics"]
+    assert 0 <= metrics["novel_trees_ndcg_at_12"] <= 1
     assert {"auc", "precision", "recall", "threshold", "ndcg_at_12"} <= set(metrics)
     assert 0.5 < metrics["auc"] <= 1
     with lake.local_path(Partition("models.versions", version)) as folder:
@@ -56,9 +58,9 @@ def test_a_version_is_trained_once_and_named_ever_after(config: Config, lake: La
         encoders = [(folder / r / "encoder.json").read_text() for r in ("evaluated", "served")]
         assert encoders[0] != encoders[1]
 
-    # Again, with purchases after the validation cutoff: nothing to do, said without TensorFlow.
+    # Again, with purchases after the last cutoff: nothing to do, said without TensorFlow.
     history = lake.read(Partition("cleaned.transactions", str(RUN_DATE)))
-    later = make_transactions([(date(2020, 9, 9), 2, 3, 1)])
+    later = make_transactions([(date(2020, 9, 16), 2, 3, 1)])
     commit_transactions(lake, RUN_DATE, pa.concat_tables([history, later]))
     code = (
         "import sys; from jobs.train_models import main; status = main(sys.argv[1:]);"
@@ -78,7 +80,8 @@ def test_without_images_and_refit_there_is_one_model_without_a_pca(
     assert main(_argv(config, "--set", "model.refit=false", "--set", "model.epochs=1")) == 0
     version = _report(lake)["facts"]["model_version"]
     notes = lake.require(Partition("models.versions", version)).notes
-    assert sorted(notes["sha256"]) == ["evaluated/encoder.json", "evaluated/model.keras"]
+    names = ("encoder.json", "model.keras", *TREES)
+    assert sorted(notes["sha256"]) == [f"evaluated/{name}" for name in names]
 
 
 def test_missing_examples_are_one_sentence(

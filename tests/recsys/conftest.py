@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from recsys.features.interactions import Catalogue, CustomerRows
+from recsys.inference.purchases import DECAYS, PURCHASES
 from recsys.inference.run import Scorer
 from recsys.job import Job
 from recsys.manifest import Part
@@ -28,6 +30,8 @@ class FixedModel:
     version = "fixed"
     encoder = None
     pca = None
+    trees = None
+    rankers: ClassVar[dict[str, str]] = {}
 
     def __init__(self) -> None:
         self.metrics = {"threshold": 0.45}
@@ -111,7 +115,15 @@ def toy_purchases() -> pa.Table:
             "article_key": pa.array([2, 8, 4], pa.int32()),
             "quantity": pa.array([1, 1, 2], pa.int32()),
             "days_since": pa.array([1, 40, 90], pa.int32()),
-        }
+            "first_days_since": pa.array([1, 40, 90], pa.int32()),
+            "purchase_days": pa.array([1, 1, 1], pa.int32()),
+            "mean_price": pa.array([0.05] * 3, pa.float32()),
+            **{
+                name: pa.array(np.exp(-np.array([1, 40, 90], np.float32) / np.float32(days)))
+                for name, days in DECAYS.items()
+            },
+        },
+        schema=PURCHASES,
     )
 
 

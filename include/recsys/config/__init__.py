@@ -3,6 +3,7 @@
 from recsys.config.blocks import (
     CandidatesConfig,
     CleaningConfig,
+    EaseConfig,
     EvaluationConfig,
     ExamplesConfig,
     FeaturesConfig,
@@ -14,6 +15,7 @@ from recsys.config.blocks import (
     RecommendationsConfig,
     SparkConfig,
     SplitConfig,
+    TreesConfig,
 )
 from recsys.config.checks import (
     Band,
@@ -35,6 +37,7 @@ __all__ = [
     "Config",
     "DailyRowsConfig",
     "DriftConfig",
+    "EaseConfig",
     "EvaluationConfig",
     "ExamplesConfig",
     "FeaturesConfig",
@@ -47,6 +50,7 @@ __all__ = [
     "RecommendationsConfig",
     "SparkConfig",
     "SplitConfig",
+    "TreesConfig",
     "ValuesConfig",
     "load_config",
 ]

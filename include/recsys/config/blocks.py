@@ -44,9 +44,10 @@ def _sum_to_one(fractions: tuple[float, float, float]) -> tuple[float, float, fl
 
 
 class SplitConfig(Frozen):
-    """The time split: shares of the transactions on whole days, or the last weeks."""
+    """The time split: the last weeks, or shares of the transactions on whole days."""
 
-    method: Literal["fractions", "last_weeks"] = "fractions"
+    method: Literal["fractions", "last_weeks"] = "last_weeks"
+    #: Training, validation and test.
     fractions: Annotated[tuple[float, float, float], AfterValidator(_sum_to_one)] = (
         0.7,
         0.15,
@@ -87,8 +88,27 @@ class ImagesConfig(Frozen):
     pca_max_components: PositiveInt = 256
 
 
+class TreesConfig(Frozen):
+    """Gradient-boosted trees that rank candidates, see `recsys.models.trees`."""
+
+    #: The latest training snapshots teach the trees, at most half of them; the network learns from
+    #: those before, so that its scores tell the trees nothing of the weeks they learn from.
+    weeks: PositiveInt = 4
+    #: So many of a week's customers.
+    customers: PositiveInt = 5_000
+    trees: PositiveInt = 150
+    leaves: Annotated[int, Field(ge=2)] = 15
+    learning_rate: float = Field(default=0.05, gt=0)
+    min_rows: PositiveInt = 300
+    l2: float = Field(default=5.0, ge=0)
+    column_share: float = Field(default=0.5, gt=0, le=1)
+    row_share: float = Field(default=0.8, gt=0, le=1)
+    #: Only pairs with one of a list's first so many are put in order.
+    truncation: PositiveInt = 20
+
+
 class ModelConfig(Frozen):
-    """Two towers into one space, and a ranker on top of them."""
+    """Two towers into one space, and two rankers on top of them."""
 
     dim: PositiveInt = 32
     tower_units: tuple[PositiveInt, ...] = (128,)
@@ -102,20 +122,40 @@ class ModelConfig(Frozen):
     retrieval_weight: float = Field(default=1.0, ge=0)
     ranking_weight: float = Field(default=1.0, ge=0)
     validation_customers: PositiveInt = 2000
+    #: Of the pairs that a threshold calls bought at least so many shall be, on validation.
+    pair_precision: Share = 0.88
+    #: `best`: the one with the greater NDCG@12 on the validation snapshot.
+    ranker: Literal["best", "network", "trees"] = "best"
+    trees: TreesConfig = TreesConfig()
     mixed_precision: bool = False
     #: Also train on everything for as many epochs: what nights use. Evaluations judge the model
     #: that was trained on the training part alone.
     refit: bool = True
 
 
+class EaseConfig(Frozen):
+    """Which articles speak for which, see `recsys.inference.ease`."""
+
+    #: Those that most customers bought lately; memory grows with the square, time with the cube.
+    articles: PositiveInt = 9000
+    #: Lately is within so many days.
+    days: PositiveInt = 90
+    min_customers: PositiveInt = 5
+    l2: float = Field(default=100.0, gt=0)
+    #: So many articles speak for each one.
+    neighbours: PositiveInt = 50
+
+
 class CandidatesConfig(Frozen):
     """How many articles each source offers a customer."""
 
-    towers: PositiveInt = 100
+    towers: PositiveInt = 50
     popular: PositiveInt = 100
-    copurchased: PositiveInt = 50
+    copurchased: PositiveInt = 120
     same_product: PositiveInt = 20
-    past_purchases: PositiveInt = 64
+    taste: PositiveInt = 80
+    past_purchases: PositiveInt = 200
+    ease: EaseConfig = EaseConfig()
     shard_customers: PositiveInt = 20_000
 
 

@@ -28,12 +28,13 @@ def baseline_lists(
     """
     everyone = np.full(len(customer_keys), SEGMENTS.index(EVERYONE))
     nothing = Ragged.of([()] * len(customer_keys))
-    bought = sources.purchases.take(customer_keys)
+    bought = sources.purchases.articles.take(customer_keys)
+    again = bought.where(sources.is_on_sale[bought.keys]).best(len(bought.keys))
     together = related(sources.copurchased, bought, excluded, limit=k)
     ranked = {
         "popular_7d": (nothing, sources.popular, everyone),
         "popular_by_age": (nothing, _by_age(sources), bands),
-        "repurchase": (bought.where(sources.is_on_sale[bought.keys]), sources.popular, everyone),
+        "repurchase": (again, sources.popular, everyone),
         "copurchase": (together, sources.popular, everyone),
     }
     return {

@@ -1,6 +1,6 @@
 """A model and the baselines on purchases that neither has seen, customer by customer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,17 @@ from recsys.config import CandidatesConfig, Policy
 from recsys.evaluation.baselines import baseline_lists
 from recsys.evaluation.metrics import LIST_METRICS, auc, precision, recall
 from recsys.inference.candidates import Candidates
+from recsys.inference.policy import MODES
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.rank import rank
+from recsys.inference.rankers import NetworkRanker, Ranker, TreeRanker
 from recsys.inference.run import Scorer
+from recsys.inference.signals import Signals
 from recsys.inference.sources import Sources, find_candidates
+from recsys.models.inputs import Snapshot
 from recsys.schemas import AGE_BANDS, SOURCES
 
 MODEL = "model"
-#: Mode -> its purchase policy. `all`: every purchase of the window counts, and past purchases may
-#: be recommended. `novel`: only an article's first purchase counts, and none bought before may be.
-MODES: dict[str, Policy] = {"all": "none", "novel": "all"}
 #: Customers whose last purchase was at most this long ago are warm; beyond it, cold; none: new.
 WARM_DAYS = 30
 
@@ -114,10 +115,19 @@ def judge(
     parts: dict[str, list[Outcome]] = {mode: [] for mode in MODES}
     blocks = find_candidates(scorer.model, scorer.snapshot, sources, customer_keys, config=config)
     excluded = {mode: _excluded(sources, policy) for mode, policy in MODES.items()}
+    rankers = {mode: _rankers(scorer, sources, mode) for mode in MODES}
     for candidates in blocks:
         for mode, barred in excluded.items():
             parts[mode].append(
-                _judge_block(scorer, sources, candidates, truth, excluded=barred, k=k)
+                _judge_block(
+                    scorer.snapshot,
+                    sources,
+                    candidates,
+                    truth,
+                    rankers=rankers[mode],
+                    excluded=barred,
+                    k=k,
+                )
             )
     return {mode: Outcome.pool(outcomes) for mode, outcomes in parts.items()}
 
@@ -137,30 +147,46 @@ def judge_pairs(scorer: Scorer, pairs: pa.Table, *, threshold: float) -> dict[st
 
 
 def _excluded(sources: Sources, policy: Policy) -> Ragged:
-    if policy == "none":
-        return sources.purchases.where(np.zeros(len(sources.purchases.keys), bool))
-    return sources.purchases
+    bought = sources.purchases.articles
+    return bought.first(0) if policy == "none" else bought
+
+
+def _rankers(scorer: Scorer, sources: Sources, mode: str) -> dict[str, Ranker]:
+    """Return what orders the model's lists, and what might have ordered them instead."""
+    model, snapshot = scorer.model, scorer.snapshot
+    rankers: dict[str, Ranker] = {"network": NetworkRanker(model, snapshot)}
+    if model.trees is not None:
+        rankers["trees"] = TreeRanker(model.trees, mode, Signals.of(snapshot, sources.purchases))
+    chosen = rankers.pop(model.rankers.get(mode, "network"))
+    return {MODEL: chosen, **rankers}
 
 
 def _judge_block(
-    scorer: Scorer,
+    snapshot: Snapshot,
     sources: Sources,
     candidates: Candidates,
     truth: Ragged,
     *,
+    rankers: Mapping[str, Ranker],
     excluded: Ragged,
     k: int,
 ) -> Outcome:
-    customers, snapshot = candidates.customer_keys, scorer.snapshot
+    customers = candidates.customer_keys
     barred, bands = excluded.take(customers), snapshot.age_bands[customers]
     relevant = truth.take(customers).without(barred)
-    table = rank(
-        scorer.model, snapshot, candidates, popular=sources.popular, excluded=excluded, k=k
-    )
     lists = {
-        MODEL: table[C.ARTICLE_KEY].to_numpy().reshape(-1, k),
-        **baseline_lists(sources, customers, bands, barred, k=k),
-    }
+        name: rank(
+            ranker,
+            candidates,
+            bands=snapshot.age_bands,
+            popular=sources.popular,
+            excluded=excluded,
+            k=k,
+        )[C.ARTICLE_KEY]
+        .to_numpy()
+        .reshape(-1, k)
+        for name, ranker in rankers.items()
+    } | baseline_lists(sources, customers, bands, barred, k=k)
     return Outcome(
         lists=lists,
         hits={method: relevant.marks(keys) for method, keys in lists.items()},

@@ -31,6 +31,7 @@ SOURCES: dict[str, str] = {
     "copurchased": "Bought together",
     "same_product": "Other variants",
     "past_purchase": "Past purchases",
+    "taste": "Favourite kinds",
     "any source": "Any source",
 }
 #: A chart's plot area in its own units; the browser scales it.

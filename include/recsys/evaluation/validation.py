@@ -1,24 +1,27 @@
 """What is measured after each epoch of training: pairs, and the lists that would be published."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.columns import Columns as C
 from recsys.config import CandidatesConfig
 from recsys.evaluation import metrics
 from recsys.examples.encode import Encoder
-from recsys.inference.policy import exclusions
-from recsys.inference.purchases import read_purchases
+from recsys.inference.past_weeks import bought_by
+from recsys.inference.policy import MODES
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.rank import rank
-from recsys.inference.sources import Sources, find_candidates
+from recsys.inference.rankers import NetworkRanker, Ranker, TreeRanker
+from recsys.inference.signals import Signals
+from recsys.inference.sources import Sources, find_candidates, load_sources
 from recsys.models.batches import Positives
 from recsys.models.inputs import Pca, Snapshot
 from recsys.models.network import Recommender
 from recsys.models.prepare import Source
 from recsys.models.registry import TrainedModel
-from recsys.paths import Partition
 
 K = 12
 #: Pairs of so many positives, and their negatives, are judged after each epoch.
@@ -30,10 +33,10 @@ class Validation:
     """Judges a network on one snapshot that training never saw; called once an epoch.
 
     positives: pairs whose scores must tell bought from sampled.
+    precision: of the pairs called bought, at least so many shall be.
     customers: int32 [n], who get lists, ascending.
-    bought: [n] rows, what each of them bought after the cutoff and not before: lists leave out past
-        purchases, as the default policy publishes them.
-    excluded: row = customer key, all past purchases.
+    bought: row = customer key, what each bought from the cutoff on.
+    past: row = customer key, all past purchases.
     """
 
     snapshot: Snapshot
@@ -42,14 +45,31 @@ class Validation:
     sources: Sources
     candidates: CandidatesConfig
     positives: Positives
+    precision: float
     customers: Keys
     bought: Ragged
-    excluded: Ragged
 
     def __call__(self, network: Recommender) -> dict[str, float]:
-        """Return auc, precision and recall at the threshold of best F1, and ndcg_at_12."""
+        """Return auc, precision and recall at the threshold, and ndcg_at_12.
+
+        The latter is of lists without past purchases, as the default policy publishes them.
+        """
         model = TrainedModel(network, self.encoder, pca=self.pca)
-        return self._judge_pairs(model) | {f"ndcg_at_{K}": self._judge_lists(model)}
+        ranker = NetworkRanker(model, self.snapshot)
+        lists = self._judge_lists(model, {"network": ranker}, "novel")
+        return self._judge_pairs(model) | {f"ndcg_at_{K}": lists["network"]}
+
+    def compare(self, model: TrainedModel) -> dict[str, dict[str, float]]:
+        """Return mode -> ranker -> NDCG@12 of a model with both rankers."""
+        assert model.trees is not None
+        signals = Signals.of(self.snapshot, self.sources.purchases)
+        found = {}
+        for mode in MODES:
+            trees = TreeRanker(model.trees, mode, signals)
+            network = NetworkRanker(model, self.snapshot)
+            rankers: dict[str, Ranker] = {"network": network, "trees": trees}
+            found[mode] = self._judge_lists(model, rankers, mode)
+        return found
 
     def _judge_pairs(self, model: TrainedModel) -> dict[str, float]:
         scores = model.score_pairs(self.snapshot, self.positives.customers, self.positives.articles)
@@ -57,7 +77,7 @@ class Validation:
         labels = np.zeros(scores.shape, bool)
         labels[:, 0] = True
         labels, scores = labels[real], scores[real]
-        threshold = best_threshold(labels, scores)
+        threshold = best_threshold(labels, scores, precision=self.precision)
         return {
             "auc": metrics.auc(labels, scores),
             "precision": metrics.precision(labels, scores, threshold=threshold),
@@ -65,89 +85,106 @@ class Validation:
             "threshold": threshold,
         }
 
-    def _judge_lists(self, model: TrainedModel) -> float:
-        values = []
-        sources = replace(self.sources, article_vectors=model.article_vectors(self.snapshot))
-        found = find_candidates(
-            model, self.snapshot, sources, self.customers, config=self.candidates
-        )
-        first = 0
-        for block in found:
-            lists = rank(
-                model,
-                self.snapshot,
-                block,
-                popular=self.sources.popular,
-                excluded=self.excluded,
-                k=K,
-            )
-            keys = lists["article_key"].to_numpy().reshape(len(block), K)
-            bought = self.bought.take(np.arange(first, first + len(block)))
-            values.append(metrics.ndcg_at_k(bought.marks(keys), bought.lengths, K))
-            first += len(block)
-        return metrics.mean(np.concatenate(values)) if values else float("nan")
+    def _judge_lists(
+        self, model: TrainedModel, rankers: Mapping[str, Ranker], mode: str
+    ) -> dict[str, float]:
+        """Return each ranker's mean NDCG of customers with a purchase that counts in the mode."""
+        past = self.sources.purchases.articles
+        excluded = past if MODES[mode] == "all" else past.first(0)
+        bought = self.bought.without(excluded)
+        customers = self.customers[bought.lengths[self.customers] > 0]
+        sources = self.sources
+        values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in rankers}
+        for block in find_candidates(
+            model, self.snapshot, sources, customers, config=self.candidates
+        ):
+            truth = bought.take(block.customer_keys)
+            for name, ranker in rankers.items():
+                lists = rank(
+                    ranker,
+                    block,
+                    bands=self.snapshot.age_bands,
+                    popular=sources.popular,
+                    excluded=excluded,
+                    k=K,
+                )
+                keys = lists[C.ARTICLE_KEY].to_numpy().reshape(len(block), K)
+                values[name].append(metrics.ndcg_at_k(truth.marks(keys), truth.lengths, K))
+        nothing = [np.empty(0)]
+        return {name: metrics.mean(np.concatenate(v or nothing)) for name, v in values.items()}
+
+
+def choose_rankers(
+    validation: Validation, model: TrainedModel, *, wanted: str
+) -> tuple[dict[str, str], dict[str, float]]:
+    """Return which ranker is to order each mode's lists, and what was measured of both.
+
+    Args:
+        validation: judges them.
+        model: with its trees, or without where there were too few weeks.
+        wanted: `best`, `network` or `trees`.
+    """
+    if model.trees is None:
+        return dict.fromkeys(MODES, "network"), {}
+    found = validation.compare(model)
+    chosen = {
+        mode: max(scores, key=scores.__getitem__) if wanted == "best" else wanted
+        for mode, scores in found.items()
+    }
+    return chosen, {
+        f"{mode}_{name}_ndcg_at_{K}": value
+        for mode, scores in found.items()
+        for name, value in scores.items()
+    }
 
 
 def load_validation(
-    source: Source, encoder: Encoder, *, customers: int, candidates: CandidatesConfig, seed: int
+    source: Source,
+    encoder: Encoder,
+    *,
+    customers: int,
+    precision: float,
+    candidates: CandidatesConfig,
+    seed: int,
 ) -> Validation:
     """Return the validation on the latest snapshot of the validation part.
 
-    Lists are made for at most so many `customers`, drawn from those who bought something in it that
-    they had not bought before.
+    Lists are made for at most so many `customers`, drawn from those who bought something in it.
     """
     positives = source.positives(["validation"])[-1]
     cutoff = positives.cutoff
     snapshot = source.snapshot(cutoff, encoder)
-    purchases = read_purchases(
-        source.lake,
-        Partition("cleaned.transactions", str(source.run_date)),
-        cutoff=cutoff,
-        customer_keys=np.unique(positives.customers),
-    )
-    excluded = exclusions(purchases, customers=len(snapshot.age_bands))
+    bought = bought_by(positives, customers=len(snapshot.age_bands))
     generator = np.random.default_rng(seed)
-    keys, bought = _newly_bought(positives, excluded)
-    chosen = np.sort(generator.permutation(len(keys))[:customers])
+    chosen = generator.permutation(np.flatnonzero(bought.lengths > 0))[:customers]
     sampled = np.sort(generator.permutation(len(positives.customers))[:MAX_POSITIVES])
     return Validation(
         snapshot=snapshot,
         encoder=encoder,
         pca=source.pca,
-        sources=Sources.build(
-            snapshot,
-            # Each epoch brings its own.
-            article_vectors=np.empty((len(snapshot.is_on_sale), 0), np.float32),
-            purchases=purchases,
-            popularity=source.lake.read(Partition("features.popularity", str(cutoff))),
-            copurchases=source.lake.read(Partition("features.copurchases", str(cutoff))),
-            config=candidates,
+        sources=load_sources(
+            source.lake, snapshot, transactions=source.transactions, config=candidates
         ),
         candidates=candidates,
         positives=positives.take(sampled),
-        customers=keys[chosen],
-        bought=bought.take(chosen),
-        excluded=excluded,
+        precision=precision,
+        customers=np.sort(chosen).astype(np.int32),
+        bought=bought,
     )
 
 
-def _newly_bought(positives: Positives, excluded: Ragged) -> tuple[Keys, Ragged]:
-    """Return the customers with new purchases, ascending, and what these are, distinct."""
-    pairs = np.unique(np.stack([positives.customers, positives.articles[:, 0]], axis=1), axis=0)
-    customers, articles = pairs[:, 0], pairs[:, 1]
-    new = ~excluded.contains(customers.astype(np.int64), articles)
-    keys, rows = np.unique(customers[new], return_inverse=True)
-    return keys, Ragged.group(rows, articles[new], count=len(keys))
+def best_threshold(
+    labels: NDArray[np.bool_], scores: NDArray[np.float32], *, precision: float = 0.0
+) -> float:
+    """Return the score at or above which to call a pair bought: of the best F1.
 
+    F1 is 2 TP / (pairs called bought + pairs bought). Only thresholds of at least the wanted
+    precision count, and where there is none, those of the highest. Ties go to the higher threshold;
+    0.5 where nothing was bought.
 
-def best_threshold(labels: NDArray[np.bool_], scores: NDArray[np.float32]) -> float:
-    """Return the score at or above which calling a pair bought gives the best F1.
-
-    F1 is 2 TP / (pairs called bought + pairs bought). Ties go to the higher threshold; 0.5 where
-    nothing was bought.
-
-    >>> best_threshold(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.3, 0.1]))
-    0.4
+    >>> labels, scores = np.array([True, False, True]), np.array([0.9, 0.4, 0.3])
+    >>> best_threshold(labels, scores), best_threshold(labels, scores, precision=0.9)
+    (0.3, 0.9)
     """
     order = np.argsort(-scores, kind="stable")
     called, hits = np.arange(1, len(order) + 1), np.cumsum(labels[order])
@@ -155,5 +192,7 @@ def best_threshold(labels: NDArray[np.bool_], scores: NDArray[np.float32]) -> fl
     ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))
     if not len(ends) or not hits[-1]:
         return 0.5
+    precise = hits[ends] / called[ends]
+    ends = ends[precise >= min(precision, precise.max())]
     f1 = 2 * hits[ends] / (called[ends] + hits[-1])
     return float(scores[order][ends[np.argmax(f1)]])

@@ -1,7 +1,7 @@
 """The evaluation of one model version, from the lake to the report."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,6 @@ from recsys import log
 from recsys.columns import Columns as C
 from recsys.errors import DataError
 from recsys.evaluation.judge import (
-    MODES,
     Outcome,
     bought_articles,
     judge,
@@ -22,6 +21,7 @@ from recsys.evaluation.judge import (
     sample_customers,
 )
 from recsys.evaluation.report import build_report, summarise, with_champion
+from recsys.inference.policy import MODES
 from recsys.inference.ragged import Ragged
 from recsys.inference.run import Scorer
 from recsys.inference.sources import load_sources
@@ -103,11 +103,9 @@ def _judge_window(job: Job, version: str, window: Window, *, champion: str | Non
     candidates = job.config.candidates
     sources = load_sources(
         job.lake,
-        scorer.model,
         scorer.snapshot,
         transactions=job.partition("cleaned.transactions"),
         config=candidates,
-        customer_keys=customers,
     )
     k = job.config.evaluation.k
     outcomes = judge(scorer, sources, customers, truth, config=candidates, k=k)
@@ -118,7 +116,6 @@ def _judge_window(job: Job, version: str, window: Window, *, champion: str | Non
         del scorer  # the champion reads a snapshot of its own, and each takes much memory
         logger.info("judging the champion %s", log.fields(version=champion))
         rival = Scorer.load(job, champion, cutoff=window.cutoff, role="evaluated")
-        sources = replace(sources, article_vectors=rival.model.article_vectors(rival.snapshot))
         theirs = judge(rival, sources, customers, truth, config=candidates, k=k)
         outcomes = {mode: with_champion(outcomes[mode], theirs[mode]) for mode in MODES}
     return Judged(outcomes, on_sale, pairs)

@@ -118,7 +118,8 @@ def _cut_by_weeks(days: list[date], config: SplitConfig) -> tuple[int, int]:
         raise DataError(
             f"the split by last_weeks needs purchases on {MIN_TRAIN_DAYS} days before "
             f"{validation_start} and on 1 in [{validation_start}, {test_start}). "
-            f"Found {first} and {second - first}: give more transactions or fewer weeks"
+            f"Found {first} and {second - first}: give more transactions or fewer weeks, or set "
+            "examples.split.method=fractions"
         )
     return first, second
 

@@ -22,6 +22,7 @@ class Candidates:
     offsets: NDArray[np.int64]  # [n + 1]
     article_keys: Keys  # [pairs]
     scores: Floats  # [pairs], the towers' dot product; NaN where nobody asked the towers
+    copurchase_scores: Floats  # [pairs], what all purchases say of it; NaN where nobody asked
     sources: Keys  # [pairs], sum of the bits in recsys.schemas.SOURCES
 
     @classmethod
@@ -44,6 +45,7 @@ class Candidates:
             np.searchsorted(pairs // base, np.arange(len(customer_keys) + 1)),
             (pairs % base).astype(np.int32),
             np.full(len(pairs), np.nan, np.float32),
+            np.full(len(pairs), np.nan, np.float32),
             sources.astype(np.int32),
         )
 
@@ -57,6 +59,7 @@ class Candidates:
             np.append(starts, len(customers)),
             table[C.ARTICLE_KEY].to_numpy(),
             table[C.SCORE].to_numpy(),
+            table["copurchase_score"].to_numpy(),
             table["sources"].to_numpy(),
         )
 
@@ -69,14 +72,15 @@ class Candidates:
             np.concatenate([[0], np.cumsum(lengths)]),
             np.concatenate([part.article_keys for part in parts]),
             np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.copurchase_scores for part in parts]),
             np.concatenate([part.sources for part in parts]),
         )
 
     def to_table(self) -> pa.Table:
         """Return the pairs in the layout of candidates.pairs."""
         customers = np.repeat(self.customer_keys, np.diff(self.offsets))
-        columns = [customers, self.article_keys, self.scores, self.sources]
-        return pa.table(columns, schema=CANDIDATES)
+        columns = [customers, self.article_keys, self.scores, self.copurchase_scores]
+        return pa.table([*columns, self.sources], schema=CANDIDATES)
 
     def __len__(self) -> int:
         """Return the number of customers."""
@@ -104,6 +108,7 @@ class Candidates:
             kept[self.offsets],
             self.article_keys[keep],
             self.scores[keep],
+            self.copurchase_scores[keep],
             self.sources[keep],
         )
 
@@ -117,5 +122,6 @@ class Candidates:
                 offsets - offsets[0],
                 self.article_keys[pairs],
                 self.scores[pairs],
+                self.copurchase_scores[pairs],
                 self.sources[pairs],
             )

@@ -1,10 +1,10 @@
 """Which past purchases may be recommended, and how a short list is filled."""
 
-from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.columns import PADDING_KEY
@@ -12,44 +12,35 @@ from recsys.columns import Columns as C
 from recsys.config import Policy
 from recsys.errors import DataError
 from recsys.inference.candidates import Candidates
-from recsys.inference.purchases import PURCHASES, read_purchases
 from recsys.inference.ragged import Keys, Ragged
-from recsys.paths import Partition
 from recsys.schemas import SOURCES
-from recsys.storage import Lake
+
+#: Mode -> its purchase policy. `all`: every purchase of a window counts, and past purchases may
+#: be recommended. `novel`: only an article's first purchase counts, and none bought before may be.
+MODES: dict[str, Policy] = {"all": "none", "novel": "all"}
 
 Segments = NDArray[np.integer[Any]]
 
 
-def read_exclusions(
-    lake: Lake,
-    transactions: Partition,
-    *,
-    cutoff: date,
-    policy: Policy,
-    days: int,
-    customers: int,
-) -> Ragged:
+def mode_of(policy: Policy) -> str:
+    """Return the mode whose ranker suits a policy: only `all` leaves out every past purchase."""
+    return "novel" if policy == "all" else "all"
+
+
+def exclusions(purchases: pa.Table, *, policy: Policy, days: int, customers: int) -> Ragged:
     """Return what may not be recommended to each customer; row = customer key, articles ascending.
 
     Args:
-        lake: where the transactions are; of them, no more is read than the policy needs.
-        transactions: cleaned.transactions of any run date.
-        cutoff: only purchases before this day count.
+        purchases: PURCHASES.
         policy: `all` leaves out every past purchase, `last_n_days` those whose article was last
             bought at most `days` days before the cutoff, `none` nothing.
         days: of the policy `last_n_days`.
         customers: the number of rows, one above the highest customer key.
     """
     if policy == "none":
-        return exclusions(PURCHASES.empty_table(), customers=customers)
-    window = days if policy == "last_n_days" else None
-    purchases = read_purchases(lake, transactions, cutoff=cutoff, days=window)
-    return exclusions(purchases, customers=customers)
-
-
-def exclusions(purchases: pa.Table, *, customers: int) -> Ragged:
-    """Return the articles of each customer in a PURCHASES table; row = customer key."""
+        purchases = purchases.slice(0, 0)
+    elif policy == "last_n_days":
+        purchases = purchases.filter(pc.field("days_since") <= days)
     owners = purchases[C.CUSTOMER_KEY].to_numpy()
     return Ragged.group(owners, purchases[C.ARTICLE_KEY].to_numpy(), count=customers)
 
@@ -83,13 +74,14 @@ def fill(
     rows = np.concatenate([candidates.rows, short[filled.rows]])
     keys = np.concatenate([candidates.article_keys, filled.keys])
     order = np.lexsort((keys, rows))
-    added = len(filled.keys)
+    nothing = np.full(len(filled.keys), np.nan, np.float32)
     return Candidates(
         candidates.customer_keys,
         np.searchsorted(rows[order], np.arange(len(candidates) + 1)),
         keys[order],
-        np.append(candidates.scores, np.full(added, np.nan, np.float32))[order],
-        np.append(candidates.sources, np.full(added, SOURCES["popular"], np.int32))[order],
+        np.append(candidates.scores, nothing)[order],
+        np.append(candidates.copurchase_scores, nothing)[order],
+        np.append(candidates.sources, np.full(len(nothing), SOURCES["popular"], np.int32))[order],
     )
 
 

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
 from recsys.columns import PADDING_KEY
 
@@ -55,6 +56,17 @@ class Ragged:
         real = matrix != PADDING_KEY
         return cls.group(np.nonzero(real)[0], matrix[real], count=len(matrix))
 
+    @classmethod
+    def of_sparse(cls, matrix: csr_array) -> Self:
+        """Return the entries of a sparse matrix, keys ascending."""
+        matrix.sort_indices()
+        offsets, keys = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+        return cls(offsets, keys, matrix.data.astype(np.float32))
+
+    def to_sparse(self, columns: int) -> csr_array:
+        """Return the weights as a matrix [rows, columns]."""
+        return csr_array((self.weights, self.keys, self.offsets), shape=(len(self), columns))
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.offsets) - 1
@@ -71,14 +83,18 @@ class Ragged:
 
     def take(self, rows: ArrayLike) -> Self:
         """Return the rows asked for, in that order; rows beyond the last are empty."""
+        offsets, entries = self.entries_of(rows)
+        return type(self)(offsets, self.keys[entries], self.weights[entries])
+
+    def entries_of(self, rows: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return offsets [n + 1] and the places of the entries of rows [n], one after the other."""
         rows = np.asarray(rows, np.int64)
         inside = rows < len(self)
         starts = np.where(inside, self.offsets[np.where(inside, rows, 0)], 0)
         lengths = np.where(inside, self.lengths[np.where(inside, rows, 0)], 0)
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        entries = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return type(self)(offsets, self.keys[entries], self.weights[entries])
+        return offsets, np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
 
     def where(self, keep: NDArray[np.bool_]) -> Self:
         """Return the same rows with only the entries that `keep`, [total], marks."""
@@ -108,14 +124,27 @@ class Ragged:
 
     def contains(self, rows: NDArray[np.int64], keys: Keys) -> NDArray[np.bool_]:
         """Return whether row `rows[i]` holds `keys[i]`, for arrays that broadcast together."""
+        return self.places(rows, keys) >= 0
+
+    def places(self, rows: NDArray[np.int64], keys: Keys) -> NDArray[np.int64]:
+        """Return the place of key `keys[i]` of row `rows[i]` among all entries; -1: not there."""
         if not len(self.keys):
-            return np.zeros(np.broadcast_shapes(rows.shape, keys.shape), bool)
+            return np.full(np.broadcast_shapes(rows.shape, keys.shape), -1)
         # One number a row and key, so that a single sorted search answers for all of them.
         base = max(int(keys.max(initial=0)), int(self.keys.max())) + 1
-        own = np.sort(self.rows * base + self.keys)
+        own = self.rows * base + self.keys
+        order = None if (np.diff(own) > 0).all() else np.argsort(own, kind="stable")
+        own = own if order is None else own[order]
         asked = rows * base + keys
         found = np.minimum(np.searchsorted(own, asked), len(own) - 1)
-        return np.asarray(own[found] == asked, bool)
+        return np.where(own[found] == asked, found if order is None else order[found], -1)
+
+    def look_up(self, asked: "Ragged") -> NDArray[np.float32]:
+        """Return the weight that the same row has of each entry of `asked`; 0: it lacks the key."""
+        places = self.places(asked.rows, asked.keys)
+        weights = np.zeros(len(places), np.float32)
+        weights[places >= 0] = self.weights[places[places >= 0]]
+        return weights
 
     def marks(self, matrix: Keys) -> NDArray[np.bool_]:
         """Return which cells of `matrix` [rows, m] hold one of the same row's keys."""

@@ -38,6 +38,11 @@ class Source:
     history_length: int
     pca: Pca | None
 
+    @property
+    def transactions(self) -> Partition:
+        """Where purchases are."""
+        return Partition("cleaned.transactions", str(self.run_date))
+
     def positives(self, parts: Sequence[str]) -> list[Positives]:
         """Return the positives of the parts, by cutoff, earliest first.
 
@@ -61,9 +66,8 @@ class Source:
         return load_snapshot(self.lake, cutoff, self.run_date, encoder, self.pca)
 
 
-def prepare(source: Source, parts: Sequence[str]) -> tuple[Examples, Encoder]:
-    """Return the examples of the parts, and the encoder fitted to these parts alone."""
-    positives = source.positives(parts)
+def prepare(source: Source, positives: Sequence[Positives]) -> tuple[Examples, Encoder]:
+    """Return the examples of some cutoffs, and the encoder fitted to these alone."""
     encoder = _fit_encoder(source, [block.cutoff for block in positives])
 
     def blocks() -> Iterator[tuple[Snapshot, Positives]]:

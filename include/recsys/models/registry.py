@@ -2,7 +2,8 @@
 
 A version's folder holds `evaluated/` (trained on the training part; what evaluations judge) and,
 with `model.refit`, `served/` (trained on everything; what nights use). Each is complete:
-`model.keras`, `encoder.json`, with images `pca.npz`, and `model.json` with the files' sha256.
+`model.keras`, `encoder.json`, with images `pca.npz`, with trees `trees.json` and a text file for
+each mode, and `model.json` with the files' sha256.
 """
 
 import json
@@ -22,6 +23,7 @@ from recsys.paths import Partition
 
 if TYPE_CHECKING:
     from recsys.models.network import Recommender
+    from recsys.models.trees import Trees
 
 Role = Literal["served", "evaluated"]
 
@@ -53,6 +55,8 @@ class TrainedModel:
 
     version: its name in models.versions.
     metrics: of the validation part: ndcg_at_12, auc, precision, recall, threshold and others.
+    trees: the second ranker; None where there were too few weeks to learn from.
+    rankers: mode -> `network` or `trees`, which of the two orders its lists.
     """
 
     def __init__(
@@ -63,12 +67,16 @@ class TrainedModel:
         pca: Pca | None = None,
         version: str = "",
         metrics: dict[str, float] | None = None,
+        trees: "Trees | None" = None,
+        rankers: dict[str, str] | None = None,
     ) -> None:
         self.network = network
         self.encoder = encoder
         self.pca = pca
         self.version = version
         self.metrics = metrics or {}
+        self.trees = trees
+        self.rankers = rankers or {}
         self._prepared: _Articles | None = None
 
     @property
@@ -143,8 +151,13 @@ def save_model(model: TrainedModel, folder: Path) -> dict[str, str]:
     (folder / ENCODER).write_text(model.encoder.to_json(), encoding="utf-8")
     if model.pca is not None:
         model.pca.save(folder / PCA)
+    if model.trees is not None:
+        model.trees.save(folder)
     digests = {path.name: sha256_of_file(path) for path in sorted(folder.iterdir())}
-    card = {"version": model.version, "metrics": model.metrics, "sha256": digests}
+    card = {
+        "version": model.version, "metrics": model.metrics, "rankers": model.rankers,
+        "sha256": digests,
+    }  # fmt: skip
     (folder / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
     return digests
 
@@ -166,6 +179,7 @@ def load_model(folder: Path, role: Role = "served") -> TrainedModel:
     import keras
 
     from recsys.models.network import Recommender
+    from recsys.models.trees import NAMES, Trees
 
     network = keras.saving.load_model(
         folder / NETWORK, custom_objects={"Recommender": Recommender}, compile=False
@@ -176,6 +190,8 @@ def load_model(folder: Path, role: Role = "served") -> TrainedModel:
         pca=Pca.load(folder / PCA) if PCA in card["sha256"] else None,
         version=card["version"],
         metrics=card["metrics"],
+        trees=Trees.load(folder) if NAMES in card["sha256"] else None,
+        rankers=card["rankers"],
     )
 
 

@@ -36,7 +36,6 @@ def sources(
 ) -> Sources:
     return Sources.build(
         toy_snapshot,
-        article_vectors=fixed_model.article_vectors(toy_snapshot),
         purchases=toy_purchases,
         popularity=toy_popularity,
         copurchases=toy_copurchases,
@@ -64,7 +63,7 @@ def test_baselines_with_past_purchases(sources: Sources, toy_snapshot: Snapshot)
 
 
 def test_baselines_without_past_purchases(sources: Sources, toy_snapshot: Snapshot) -> None:
-    excluded = sources.purchases.take(CUSTOMERS)
+    excluded = sources.purchases.articles.take(CUSTOMERS)
     lists = baseline_lists(sources, CUSTOMERS, toy_snapshot.age_bands[CUSTOMERS], excluded, k=3)
 
     assert {name: keys.tolist() for name, keys in lists.items()} == {
@@ -103,6 +102,7 @@ def test_sources_are_credited_for_what_was_bought(outcomes: dict[str, Outcome]) 
         "copurchased": [0, 0],
         "same_product": [1, 0],
         "past_purchase": [1, 1],
+        "taste": [0, 0],
         "any source": [2, 1],
     }
 

@@ -31,7 +31,9 @@ def as_days(snapshots: list[Snapshot]) -> list[tuple[str, int, int]]:
 
 
 def test_a_hundred_even_days_are_cut_at_70_and_85() -> None:
-    config = SplitConfig(train_snapshots=3, validation_snapshots=1, test_snapshots=2)
+    config = SplitConfig(
+        method="fractions", train_snapshots=3, validation_snapshots=1, test_snapshots=2
+    )
     assert as_days(split_snapshots(evenly(100), config, run_date=day(100))) == [
         ("train", 49, 56),
         ("train", 56, 63),
@@ -45,7 +47,7 @@ def test_a_hundred_even_days_are_cut_at_70_and_85() -> None:
 def test_shares_are_of_pieces_not_of_days() -> None:
     # 10 days of 7 pieces, then 30 of 1: the first 70 of 100 pieces are in 10 days.
     counts = evenly(10, 7) | {day(10 + n): 1 for n in range(30)}
-    config = SplitConfig(train_snapshots=1)
+    config = SplitConfig(method="fractions", train_snapshots=1)
     assert as_days(split_snapshots(counts, config, run_date=day(40))) == [
         ("train", 3, 10),
         ("validation", 18, 25),
@@ -56,7 +58,7 @@ def test_shares_are_of_pieces_not_of_days() -> None:
 def test_a_cut_is_where_the_share_comes_closest_and_the_earlier_of_two_as_close() -> None:
     # Of 20 pieces 14 are wanted before the first cut: 13 or 15 are as close.
     counts = {day(n): pieces for n, pieces in enumerate([6, 7, 2, 1, 1, 1, 1, 1])}
-    config = SplitConfig(snapshot_days=1, train_snapshots=1)
+    config = SplitConfig(method="fractions", snapshot_days=1, train_snapshots=1)
     assert as_days(split_snapshots(counts, config, run_date=day(8))) == [
         ("train", 1, 2),
         ("validation", 4, 5),
@@ -65,7 +67,7 @@ def test_a_cut_is_where_the_share_comes_closest_and_the_earlier_of_two_as_close(
 
 
 def test_rows_on_and_after_the_run_date_change_nothing() -> None:
-    config = SplitConfig()
+    config = SplitConfig(method="fractions")
     before = split_snapshots(evenly(100), config, run_date=day(100))
     later = evenly(100) | {day(100): 5000, day(200): 1}
     assert split_snapshots(later, config, run_date=day(100)) == before
@@ -74,13 +76,13 @@ def test_rows_on_and_after_the_run_date_change_nothing() -> None:
 def test_a_part_ends_after_its_last_purchase() -> None:
     # Nothing was bought on the days from 95 on: the last test window is [88, 95).
     counts = {d: n for d, n in evenly(100).items() if d < day(95)}
-    snapshots = split_snapshots(counts, SplitConfig(), run_date=day(100))
+    snapshots = split_snapshots(counts, SplitConfig(method="fractions"), run_date=day(100))
     assert as_days(snapshots)[-1] == ("test", 88, 95)
 
 
 def test_days_without_purchases_leave_no_part_empty() -> None:
     counts = {day(n): 1 for n in (0, 1, 30, 60)}
-    assert as_days(split_snapshots(counts, SplitConfig(), run_date=day(99))) == [
+    assert as_days(split_snapshots(counts, SplitConfig(method="fractions"), run_date=day(99))) == [
         ("train", 1, 2),
         ("validation", 30, 31),
         ("test", 60, 61),
@@ -88,7 +90,9 @@ def test_days_without_purchases_leave_no_part_empty() -> None:
 
 
 def test_a_part_shorter_than_a_window_has_one_snapshot_of_what_there_is() -> None:
-    assert as_days(split_snapshots(evenly(20), SplitConfig(), run_date=day(20))) == [
+    assert as_days(
+        split_snapshots(evenly(20), SplitConfig(method="fractions"), run_date=day(20))
+    ) == [
         ("train", 7, 14),
         ("validation", 14, 17),
         ("test", 17, 20),
@@ -97,12 +101,14 @@ def test_a_part_shorter_than_a_window_has_one_snapshot_of_what_there_is() -> Non
 
 def test_training_keeps_a_day_of_history() -> None:
     # 14 days of training: [0, 7) would be a full window, but has no history.
-    snapshots = split_snapshots(evenly(20), SplitConfig(train_snapshots=8), run_date=day(20))
+    snapshots = split_snapshots(
+        evenly(20), SplitConfig(method="fractions", train_snapshots=8), run_date=day(20)
+    )
     assert as_days(snapshots)[0] == ("train", 7, 14)
 
 
 def test_four_days_are_enough_and_three_are_not() -> None:
-    config = SplitConfig()
+    config = SplitConfig(method="fractions")
     assert as_days(split_snapshots(evenly(4), config, run_date=day(4))) == [
         ("train", 1, 2),
         ("validation", 2, 3),
@@ -116,7 +122,7 @@ def test_four_days_are_enough_and_three_are_not() -> None:
 
 def test_one_day_with_nearly_everything_leaves_every_part_a_day() -> None:
     counts = evenly(6, 1) | {day(0): 1000}
-    assert as_days(split_snapshots(counts, SplitConfig(), run_date=day(6))) == [
+    assert as_days(split_snapshots(counts, SplitConfig(method="fractions"), run_date=day(6))) == [
         ("train", 1, 2),
         ("validation", 2, 3),
         ("test", 3, 6),
@@ -141,7 +147,9 @@ def test_last_weeks_need_training_days_before_them() -> None:
 
 def test_windows_never_overlap_or_cross_into_another_part() -> None:
     for days in range(4, 120, 7):
-        snapshots = split_snapshots(evenly(days), SplitConfig(), run_date=day(days))
+        snapshots = split_snapshots(
+            evenly(days), SplitConfig(method="fractions"), run_date=day(days)
+        )
         assert {s.part for s in snapshots} == {"train", "validation", "test"}
         for earlier, later in pairwise(snapshots):
             assert earlier.cutoff < earlier.label_end <= later.cutoff

@@ -25,6 +25,7 @@ def test_sources_that_offer_the_same_article_share_one_pair() -> None:
     ]
     assert candidates().counts() == {
         "towers": 1, "popular": 3, "copurchased": 0, "same_product": 0, "past_purchase": 0,
+        "taste": 0,
     }  # fmt: skip
 
 

@@ -3,25 +3,19 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.recsys.conftest import RUN_DATE
 
 from recsys.config import Policy
-from recsys.errors import DataError, MissingPartitionError
+from recsys.errors import DataError
 from recsys.inference.candidates import Candidates
-from recsys.inference.policy import apply_policy, complete, exclusions, fill, read_exclusions
+from recsys.inference.policy import apply_policy, complete, exclusions, fill, mode_of
 from recsys.inference.ragged import Ragged
-from recsys.paths import Partition
-from recsys.storage import Lake
 
 #: Two segments' articles on sale, in the order to fill with.
 POPULAR = np.array([[5, 4, 6, 3, 2, 7], [7, 5, 4, 6, 3, 2]], np.int32)
 
 
-def excluded_by(lake: Lake, policy: Policy, *, days: int) -> Ragged:
-    transactions = Partition("cleaned.transactions", str(RUN_DATE))
-    return read_exclusions(
-        lake, transactions, cutoff=RUN_DATE, policy=policy, days=days, customers=6
-    )
+def excluded_by(purchases: pa.Table, policy: Policy, *, days: int) -> Ragged:
+    return exclusions(purchases, policy=policy, days=days, customers=6)
 
 
 @pytest.mark.parametrize(
@@ -29,30 +23,29 @@ def excluded_by(lake: Lake, policy: Policy, *, days: int) -> Ragged:
     [("all", [[2, 8], [4]]), ("last_n_days", [[2], []]), ("none", [[], []])],
 )
 def test_what_each_policy_leaves_out(
-    policy: Policy, expected: list[list[int]], toy_lake: Lake
+    policy: Policy, expected: list[list[int]], toy_purchases: pa.Table
 ) -> None:
-    excluded = excluded_by(toy_lake, policy, days=39)
+    excluded = excluded_by(toy_purchases, policy, days=39)
 
     assert len(excluded) == 6
     assert [excluded.take([customer]).keys.tolist() for customer in (2, 3)] == expected
 
 
-def test_the_last_day_of_the_policy_is_left_out_too(toy_lake: Lake) -> None:
-    excluded = excluded_by(toy_lake, "last_n_days", days=40)
+def test_the_last_day_of_the_policy_is_left_out_too(toy_purchases: pa.Table) -> None:
+    excluded = excluded_by(toy_purchases, "last_n_days", days=40)
 
     assert excluded.take([2]).keys.tolist() == [2, 8]
 
 
-def test_policy_none_reads_nothing(lake: Lake) -> None:
-    assert excluded_by(lake, "none", days=1).lengths.tolist() == [0] * 6
-    with pytest.raises(MissingPartitionError, match="run clean_transactions first"):
-        excluded_by(lake, "all", days=1)
+def test_only_all_leaves_every_past_purchase_out() -> None:
+    policies: tuple[Policy, ...] = ("all", "last_n_days", "none")
+    assert [mode_of(policy) for policy in policies] == ["novel", "all", "all"]
 
 
 def test_the_policy_takes_each_customers_own_purchases(toy_purchases: pa.Table) -> None:
     offers = {"popular": Ragged.of([[2, 4, 5], [2, 4, 5]])}
     candidates = Candidates.union(np.array([3, 2], np.int32), offers)
-    excluded = exclusions(toy_purchases, customers=6)
+    excluded = excluded_by(toy_purchases, "all", days=1)
 
     kept = apply_policy(candidates, excluded)
 
@@ -71,6 +64,7 @@ def test_only_short_rows_are_filled_and_what_is_excluded_stays_out() -> None:
     # 1 the towers, 2 popular; the towers were not asked about what was added.
     assert filled.sources.tolist() == [2, 2, 1, 1, 1, 1, 2, 2, 2]
     assert np.isnan(filled.scores).all()
+    assert np.isnan(filled.copurchase_scores).all()
 
 
 def test_lists_go_on_with_what_is_popular() -> None:

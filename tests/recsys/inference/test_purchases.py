@@ -10,18 +10,19 @@ import pytest
 from tests.recsys.conftest import commit, commit_transactions, make_transactions
 
 from recsys.errors import DataError
-from recsys.inference.purchases import read_purchases
+from recsys.inference.purchases import PURCHASES, read_purchases
 from recsys.paths import Partition
 from recsys.storage import Lake
 
 RUN_DATE, CUTOFF = date(2020, 9, 23), date(2020, 9, 16)
 TRANSACTIONS = Partition("cleaned.transactions", "2020-09-23")
 
-Rows = list[tuple[int, int, int, int]]
+FACTS = ["quantity", "days_since", "first_days_since", "purchase_days"]
 
 
-def rows_of(purchases: pa.Table) -> Rows:
-    return list(zip(*(column.to_pylist() for column in purchases.columns), strict=True))
+def rows_of(purchases: pa.Table) -> list[tuple[int, ...]]:
+    columns = purchases.select(["customer_key", "article_key", *FACTS])
+    return list(zip(*(column.to_pylist() for column in columns.columns), strict=True))
 
 
 def expected(
@@ -30,17 +31,19 @@ def expected(
     days: int | None = None,
     customers: Sequence[int] | None = None,
     cutoff: date = CUTOFF,
-) -> Rows:
+) -> list[tuple[int, ...]]:
     """Sum up transactions one by one, in a dictionary."""
-    found: dict[tuple[int, int], tuple[int, int]] = {}
+    found: dict[tuple[int, int], tuple[int, set[int]]] = {}
     for row in transactions.to_pylist():
         days_ago = (cutoff - row["t_dat"]).days
         known = customers is None or row["customer_key"] in customers
         if days_ago >= 1 and known and (days is None or days_ago <= days):
             pair = row["customer_key"], row["article_key"]
-            pieces, last = found.get(pair, (0, days_ago))
-            found[pair] = pieces + row["quantity"], min(last, days_ago)
-    return sorted((*pair, *facts) for pair, facts in found.items())
+            pieces, on = found.get(pair, (0, set()))
+            found[pair] = pieces + row["quantity"], on | {days_ago}
+    return sorted(
+        (*pair, pieces, min(on), max(on), len(on)) for pair, (pieces, on) in found.items()
+    )
 
 
 @pytest.fixture
@@ -61,7 +64,10 @@ def test_the_toy_transactions_are_the_toy_purchases(
 ) -> None:
     table = Partition("cleaned.transactions", "2020-09-01")
 
-    assert read_purchases(toy_lake, table, cutoff=date(2020, 9, 1)).equals(toy_purchases)
+    found = read_purchases(toy_lake, table, cutoff=date(2020, 9, 1))
+    assert found.schema.equals(toy_purchases.schema)
+    for name in found.column_names:
+        np.testing.assert_allclose(found[name], toy_purchases[name], rtol=1e-6)
 
 
 def test_pieces_add_up_and_the_last_day_before_the_cutoff_counts(lake: Lake) -> None:
@@ -83,9 +89,17 @@ def test_pieces_add_up_and_the_last_day_before_the_cutoff_counts(lake: Lake) -> 
 
     purchases = read_purchases(lake, TRANSACTIONS, cutoff=CUTOFF)
 
-    assert rows_of(purchases) == [(2, 70, 1, 366), (3, 4, 1, 30), (3, 9, 7, 1)]
-    assert purchases.column_names == ["customer_key", "article_key", "quantity", "days_since"]
-    assert purchases.schema.types == [pa.int32()] * 4
+    assert rows_of(purchases) == [
+        (2, 70, 1, 366, 366, 1), (3, 4, 1, 30, 30, 1), (3, 9, 7, 1, 15, 2),
+    ]  # fmt: skip
+    assert purchases.schema.equals(PURCHASES)
+    # Two pieces at 0.05, one at 0.04, four at 0.05.
+    expected_price = [0.05, 0.05, (6 * 0.05 + 0.04) / 7]
+    np.testing.assert_allclose(purchases["mean_price"], expected_price, rtol=1e-6)
+    # A day of purchase counts once, at whatever prices.
+    np.testing.assert_allclose(
+        purchases["decayed_14"][2].as_py(), np.exp(-1 / 14) + np.exp(-15 / 14), rtol=1e-6
+    )
 
 
 def test_as_if_summed_up_one_by_one(lake: Lake, history: pa.Table) -> None:
@@ -102,7 +116,7 @@ def test_a_window_is_the_last_days_before_the_cutoff(
     found = rows_of(read_purchases(lake, TRANSACTIONS, cutoff=CUTOFF, days=days))
 
     assert found == expected(history, days=days)
-    assert max(days_since for *_, days_since in found) == days
+    assert max(row[3] for row in found) == days
 
 
 def test_only_the_customers_asked_for(lake: Lake, history: pa.Table) -> None:
@@ -126,7 +140,7 @@ def test_nobody_bought_anything_in_the_window(lake: Lake) -> None:
     purchases = read_purchases(lake, TRANSACTIONS, cutoff=CUTOFF, days=14)
 
     assert purchases.num_rows == 0
-    assert purchases.schema.types == [pa.int32()] * 4
+    assert purchases.schema.equals(PURCHASES)
 
 
 def test_keys_of_any_size_stay_apart(lake: Lake) -> None:
@@ -136,7 +150,7 @@ def test_keys_of_any_size_stay_apart(lake: Lake) -> None:
 
     found = rows_of(read_purchases(lake, TRANSACTIONS, cutoff=CUTOFF))
 
-    assert found == [(*pair, 1, 1) for pair in sorted(pairs)]
+    assert found == [(*pair, 1, 1, 1, 1) for pair in sorted(pairs)]
 
 
 def test_days_from_the_cutoff_on_are_never_opened(lake: Lake, history: pa.Table) -> None:

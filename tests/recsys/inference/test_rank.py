@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from recsys.errors import DataError
@@ -10,6 +11,7 @@ from recsys.inference import rank as module
 from recsys.inference.candidates import Candidates
 from recsys.inference.ragged import Ragged
 from recsys.inference.rank import rank, reasons
+from recsys.inference.rankers import NetworkRanker
 from recsys.models.inputs import Snapshot
 from recsys.schemas import RECOMMENDATIONS, SOURCES
 
@@ -27,8 +29,16 @@ def candidates() -> Candidates:
     return Candidates.union(np.array([2, 4], np.int32), offers)
 
 
+def lists(
+    model: Any, snapshot: Snapshot, found: Candidates, *, excluded: Ragged = NOTHING, k: int
+) -> pa.Table:
+    ranker = NetworkRanker(model, snapshot)
+    bands = snapshot.age_bands
+    return rank(ranker, found, bands=bands, popular=POPULAR, excluded=excluded, k=k)
+
+
 def test_lists_are_sorted_by_score_and_say_why(fixed_model: Any, toy_snapshot: Snapshot) -> None:
-    table = rank(fixed_model, toy_snapshot, candidates(), popular=POPULAR, excluded=NOTHING, k=3)
+    table = lists(fixed_model, toy_snapshot, candidates(), k=3)
 
     assert table.schema.equals(RECOMMENDATIONS)
     assert [tuple(row.values()) for row in table.to_pylist()] == [
@@ -45,7 +55,7 @@ def test_lists_are_sorted_by_score_and_say_why(fixed_model: Any, toy_snapshot: S
 def test_what_the_policy_excludes_is_replaced(fixed_model: Any, toy_snapshot: Snapshot) -> None:
     excluded = Ragged.of([[], [], [3, 7], [], [6, 5, 4], []])
 
-    table = rank(fixed_model, toy_snapshot, candidates(), popular=POPULAR, excluded=excluded, k=3)
+    table = lists(fixed_model, toy_snapshot, candidates(), excluded=excluded, k=3)
 
     assert table["article_key"].to_pylist() == [6, 5, 2, 7, 3, 2]
     assert table["rank"].to_pylist() == [1, 2, 3, 1, 2, 3]
@@ -56,7 +66,7 @@ def test_equal_scores_come_by_article_key(fixed_model: Any, toy_snapshot: Snapsh
         articles == 0, -np.inf, 0.5
     ).astype(np.float32)
 
-    table = rank(fixed_model, toy_snapshot, candidates(), popular=POPULAR, excluded=NOTHING, k=2)
+    table = lists(fixed_model, toy_snapshot, candidates(), k=2)
 
     assert table["article_key"].to_pylist() == [2, 3, 5, 6]
 
@@ -64,11 +74,11 @@ def test_equal_scores_come_by_article_key(fixed_model: Any, toy_snapshot: Snapsh
 def test_blocks_bound_what_is_scored_at_once_and_change_nothing(
     fixed_model: Any, toy_snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = rank(fixed_model, toy_snapshot, candidates(), popular=POPULAR, excluded=NOTHING, k=3)
+    whole = lists(fixed_model, toy_snapshot, candidates(), k=3)
     monkeypatch.setattr(module, "BLOCK_CUSTOMERS", 1)
     fixed_model.asked.clear()
 
-    parts = rank(fixed_model, toy_snapshot, candidates(), popular=POPULAR, excluded=NOTHING, k=3)
+    parts = lists(fixed_model, toy_snapshot, candidates(), k=3)
 
     assert parts.equals(whole)
     assert fixed_model.asked == [(1, 5), (1, 3)]
@@ -79,27 +89,28 @@ def test_scores_that_are_not_numbers_are_refused(fixed_model: Any, toy_snapshot:
         articles.shape, np.nan, np.float32
     )
 
-    with pytest.raises(DataError, match="model fixed gives scores that are not numbers"):
-        rank(fixed_model, toy_snapshot, candidates(), popular=POPULAR, excluded=NOTHING, k=2)
+    with pytest.raises(DataError, match="gives scores that are not numbers"):
+        lists(fixed_model, toy_snapshot, candidates(), k=2)
 
 
 def test_nobody_to_rank_for(fixed_model: Any, toy_snapshot: Snapshot) -> None:
     nobody = Candidates.union(np.empty(0, np.int32), {"towers": Ragged.of([])})
 
-    table = rank(fixed_model, toy_snapshot, nobody, popular=POPULAR, excluded=NOTHING, k=3)
+    table = lists(fixed_model, toy_snapshot, nobody, k=3)
 
     assert table.num_rows == 0
     assert table.schema.equals(RECOMMENDATIONS)
 
 
 def test_reasons_by_their_priority() -> None:
-    sums = [31, 15, 7, 3, 1]
+    sums = [63, 47, 39, 35, 3, 1]
 
     assert reasons(np.array(sums, np.int32)).tolist() == [
         "bought before",
         "another variant of something bought",
         "often bought together with something bought",
+        "popular among the kinds of things you buy",
         "popular now",
         "picked for you",
     ]
-    assert sum(SOURCES.values()) == 31
+    assert sum(SOURCES.values()) == 63

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys.config import CandidatesConfig
+from recsys.config import CandidatesConfig, EaseConfig
 from recsys.features.popularity import chain
 from recsys.inference.sources import SEGMENTS, Sources, alternate, find_candidates
 from recsys.models.inputs import Snapshot
@@ -14,12 +14,12 @@ from recsys.schemas import SOURCES
 
 LIMITS: dict[str, Any] = {
     "towers": 2, "popular": 2, "copurchased": 2, "same_product": 2, "past_purchases": 5,
+    "taste": 2, "ease": EaseConfig(min_customers=1, l2=0.1),
 }  # fmt: skip
 
 
 @pytest.fixture
 def sources(
-    fixed_model: Any,
     toy_snapshot: Snapshot,
     toy_purchases: pa.Table,
     toy_popularity: pa.Table,
@@ -27,12 +27,22 @@ def sources(
 ) -> Sources:
     return Sources.build(
         toy_snapshot,
-        article_vectors=fixed_model.article_vectors(toy_snapshot),
-        purchases=toy_purchases,
+        purchases=pa.concat_tables([toy_purchases, *also_bought(toy_purchases, 2, 6, 7)]),
         popularity=toy_popularity,
         copurchases=toy_copurchases,
         config=CandidatesConfig(**LIMITS),
     )
+
+
+def also_bought(purchases: pa.Table, *articles: int) -> list[pa.Table]:
+    """Return rows of customer 4, who bought articles as customer 2 bought article 2."""
+    first = purchases.slice(0, 1)
+    return [
+        first.set_column(0, "customer_key", pa.array([4], pa.int32())).set_column(
+            1, "article_key", pa.array([article], pa.int32())
+        )
+        for article in articles
+    ]
 
 
 def offered(
@@ -52,9 +62,10 @@ def test_a_customer_with_a_history_hears_from_every_source(
     assert offered(sources, fixed_model, toy_snapshot, 2) == {
         "towers": [6, 7],  # the largest products on sale
         "popular": [5, 7],  # the best of 20-24 and of everyone
-        "copurchased": [6, 7],  # 8 is not on sale
+        "copurchased": [6, 7],  # customer 4 bought them with 2
         "same_product": [3],  # 2 was bought, 8 is not on sale
         "past_purchase": [2],  # 8 is not on sale
+        "taste": [],  # the toy articles have no kinds
     }
 
 
@@ -63,7 +74,7 @@ def test_a_customer_without_history_gets_the_towers_and_what_is_popular(
 ) -> None:
     assert offered(sources, fixed_model, toy_snapshot, 5) == {
         "towers": [6, 7], "popular": [4, 5],
-        "copurchased": [], "same_product": [], "past_purchase": [],
+        "copurchased": [], "same_product": [], "past_purchase": [], "taste": [],
     }  # fmt: skip
 
 
@@ -108,10 +119,11 @@ def test_popular_orders_hold_every_article_once_and_what_is_off_sale_last(source
     assert orders["all"] == orders["60+"] == [5, 4, 6, 3, 2, 7, 8]
 
 
-def test_affinity_weighs_pieces_and_recency(sources: Sources) -> None:
-    assert sources.purchases.take([2]).keys.tolist() == [2, 8]
-    # exp(-1 / 60), exp(-40 / 60) and 2 * exp(-90 / 60).
-    np.testing.assert_allclose(sources.purchases.weights, [0.98347, 0.51342, 0.44626], atol=1e-5)
+def test_affinity_is_the_recency_of_the_days_of_purchase(sources: Sources) -> None:
+    liked = sources.purchases.articles.take([2, 3])
+    assert liked.keys.tolist() == [2, 8, 4]
+    # exp(-1 / 60), exp(-40 / 60) and exp(-90 / 60).
+    np.testing.assert_allclose(liked.weights, [0.98347, 0.51342, 0.22313], atol=1e-5)
 
 
 def test_variants_are_ordered_by_sales(sources: Sources) -> None:
@@ -136,12 +148,11 @@ def test_purchases_of_nobody(
 ) -> None:
     sources = Sources.build(
         toy_snapshot,
-        article_vectors=fixed_model.article_vectors(toy_snapshot),
         purchases=toy_purchases.slice(0, 0),
         popularity=toy_popularity.slice(0, 0),
         copurchases=toy_copurchases.slice(0, 0),
         config=CandidatesConfig(**LIMITS),
     )
 
-    assert sources.purchases.lengths.tolist() == [0] * 6
+    assert sources.purchases.articles.lengths.tolist() == [0] * 6
     assert offered(sources, fixed_model, toy_snapshot, 2)["popular"] == [4, 5]  # by sales

@@ -1,0 +1,121 @@
+"""What trees learn from: candidates of past weeks, labelled by the purchases of the week after."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from recsys import log
+from recsys.config import CandidatesConfig, TreesConfig
+from recsys.inference.candidates import Candidates
+from recsys.inference.policy import MODES, apply_policy
+from recsys.inference.ragged import Keys, Ragged
+from recsys.inference.signals import Signals
+from recsys.inference.sources import Sources, find_candidates, load_sources
+from recsys.models.batches import Positives
+from recsys.models.inputs import Snapshot
+from recsys.models.prepare import Source
+from recsys.models.registry import TrainedModel
+from recsys.models.trees import Rows, Trees, fit_trees
+
+logger = log.get_logger(__name__)
+
+
+def label_week(
+    model: TrainedModel,
+    snapshot: Snapshot,
+    sources: Sources,
+    customer_keys: Keys,
+    truth: Ragged,
+    *,
+    config: CandidatesConfig,
+) -> tuple[list[str], dict[str, Rows]]:
+    """Return the columns' names, and the rows of one week for each mode.
+
+    Args:
+        model: its towers must not have learned from this week.
+        snapshot: as of the week's first day.
+        sources: of the snapshot.
+        customer_keys: [n], whose candidates are found.
+        truth: what each customer bought in the week; row = customer key.
+        config: of the candidates.
+
+    A list without a purchase in it teaches nothing and is left out.
+    """
+    signals = Signals.of(snapshot, sources.purchases)
+    parts: dict[str, list[Rows]] = defaultdict(list)
+    names: list[str] = []
+    for found in find_candidates(model, snapshot, sources, customer_keys, config=config):
+        bought = truth.take(found.customer_keys)
+        for mode, candidates in _by_mode(found, sources):
+            labels = bought.contains(candidates.rows, candidates.article_keys)
+            teaches = np.bincount(candidates.rows[labels], minlength=len(candidates)) > 0
+            kept = teaches[candidates.rows]
+            lists = candidates.where(kept)
+            names, features = signals.describe(lists)
+            lengths = np.diff(lists.offsets)[teaches]
+            parts[mode].append(Rows(features, labels[kept].astype(np.int8), lengths))
+    return names, {mode: Rows.join(rows) for mode, rows in parts.items()}
+
+
+def bought_by(positives: Positives, *, customers: int) -> Ragged:
+    """Return the distinct articles of each customer's positives; row = customer key."""
+    pairs = np.unique(np.stack([positives.customers, positives.articles[:, 0]], axis=1), axis=0)
+    return Ragged.group(pairs[:, 0], pairs[:, 1], count=customers)
+
+
+def split_weeks(
+    weeks: Sequence[Positives], late: int
+) -> tuple[Sequence[Positives], Sequence[Positives]]:
+    """Return the weeks for the network, and the latest ones, at most half of all, for the trees."""
+    early = len(weeks) - min(late, len(weeks) // 2)
+    return weeks[:early], weeks[early:]
+
+
+def learn_trees(
+    model: TrainedModel,
+    source: Source,
+    weeks: Sequence[Positives],
+    *,
+    candidates: CandidatesConfig,
+    config: TreesConfig,
+    seed: int,
+) -> Trees | None:
+    """Return trees, a model a mode, that learned from the candidates of past weeks; None of none.
+
+    Args:
+        model: its towers must not have learned from these weeks.
+        source: where snapshots come from.
+        weeks: what was bought in each of them.
+        candidates: how they are found.
+        config: of the trees.
+        seed: of the customers that are drawn, and of the trees.
+    """
+    if not weeks:
+        return None
+    names: list[str] = []
+    parts: dict[str, list[Rows]] = defaultdict(list)
+    generator = np.random.default_rng(seed)
+    for week in weeks:
+        snapshot = source.snapshot(week.cutoff, model.encoder)
+        sources = load_sources(
+            source.lake, snapshot, transactions=source.transactions, config=candidates
+        )
+        customers = generator.permutation(np.unique(week.customers))[: config.customers]
+        truth = bought_by(week, customers=len(snapshot.age_bands))
+        names, found = label_week(
+            model, snapshot, sources, np.sort(customers), truth, config=candidates
+        )
+        for mode, rows in found.items():
+            parts[mode].append(rows)
+            logger.info("%s", log.fields(week=week.cutoff, mode=mode, pairs=len(rows.labels)))
+    boosters = {}
+    for mode in MODES:
+        boosters[mode] = fit_trees(Rows.join(parts.pop(mode)), config, seed=seed)
+    return Trees(tuple(names), boosters)
+
+
+def _by_mode(found: Candidates, sources: Sources) -> Iterator[tuple[str, Candidates]]:
+    bought = sources.purchases.articles
+    for mode, policy in MODES.items():
+        yield mode, found if policy == "none" else apply_policy(found, bought)

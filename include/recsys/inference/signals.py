@@ -1,0 +1,198 @@
+"""What the tree ranker sees of each candidate: one row of plain numbers, NaN where unknown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.inference.candidates import Candidates
+from recsys.inference.purchases import FACTS, PastPurchases
+from recsys.inference.ragged import Keys
+from recsys.models.inputs import Snapshot
+from recsys.schemas import SOURCES
+
+Floats = NDArray[np.float32]
+Columns = Iterator[tuple[str, Floats]]
+
+#: Days in which an article's customers, and those who bought it for the first time, are counted.
+CUSTOMER_DAYS, FIRST_DAYS = (7, 28, 90), (7, 28)
+#: Days of what a customer newly bought.
+NEW_DAYS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """All that is known of one cutoff, to describe candidates by.
+
+    articles: name -> [articles]; customers: name -> [customers]. Row = key.
+    kinds: name -> int32 [articles], dense codes, -1 unknown.
+    """
+
+    snapshot: Snapshot
+    purchases: PastPurchases
+    articles: dict[str, Floats]
+    customers: dict[str, Floats]
+    kinds: dict[str, Keys]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, purchases: PastPurchases) -> Self:
+        """Return the signals of a snapshot and all purchases before its cutoff."""
+        catalogue = snapshot.catalogue
+        kinds = {"product": catalogue.product_code, **catalogue.tastes}
+        return cls(
+            snapshot,
+            purchases,
+            dict(_describe_articles(snapshot, purchases, kinds)),
+            dict(_describe_customers(snapshot, purchases)),
+            kinds,
+        )
+
+    def describe(self, candidates: Candidates) -> tuple[list[str], Floats]:
+        """Return the names of the columns, and float32 [pairs, columns] of the candidates."""
+        keys = candidates.article_keys
+        owners = candidates.customer_keys[candidates.rows]
+        past = self.purchases.take(candidates.customer_keys)
+        columns = {name: values[keys] for name, values in self.articles.items()}
+        columns |= {name: values[owners] for name, values in self.customers.items()}
+        columns |= _offers(candidates, columns["customers_28d"])
+        columns |= self._fit(owners, keys)
+        columns |= self._past(candidates, past)
+        for name, codes in self.kinds.items():
+            columns |= self._kind(name, codes, candidates, past)
+        matrix = np.empty((len(columns), len(keys)), np.float32)
+        for row, values in zip(matrix, columns.values(), strict=True):
+            row[:] = values
+        return list(columns), matrix.T
+
+    def _fit(self, owners: Keys, keys: Keys) -> dict[str, Floats]:
+        """Return how the article's price and customers fit this customer."""
+        people, catalogue = self.snapshot.customers, self.snapshot.catalogue
+        return {
+            "price_ratio": _ratio(catalogue.mean_price[keys], people.mean_price[owners]),
+            "age_gap": np.abs(people.age[owners] - catalogue.mean_customer_age[keys]),
+        }
+
+    def _past(self, candidates: Candidates, past: PastPurchases) -> dict[str, Floats]:
+        """Return how the customer bought the article itself."""
+        places = past.articles.places(candidates.rows, candidates.article_keys)
+        bought = places >= 0
+        columns = {name: np.full(len(places), np.nan, np.float32) for name in FACTS}
+        for name, column in columns.items():
+            column[bought] = past.fact(name)[places[bought]]
+        days, last = columns["purchase_days"], columns["days_since"]
+        gap = _ratio(columns["first_days_since"] - last, np.where(days > 1, days - 1, np.nan))
+        most = self.customers["most_days"][candidates.customer_keys[candidates.rows]]
+        usual = self.articles["usual_gap"][candidates.article_keys]
+        return columns | {
+            "gap": gap,
+            "due": _ratio(last, gap),
+            "due_for_anyone": _ratio(last, usual),
+            "days_beside_favourite": _ratio(days, most),
+        }
+
+    def _kind(
+        self, name: str, codes: Keys, candidates: Candidates, past: PastPurchases
+    ) -> dict[str, Floats]:
+        """Return how the customer bought other articles of the candidate's kind."""
+        articles = past.articles
+        known = codes[articles.keys] >= 0
+        width = int(codes.max(initial=0)) + 1
+        cells = articles.rows[known] * width + codes[articles.keys[known]]
+        found, where = np.unique(cells, return_inverse=True)
+        wanted = codes[candidates.article_keys]
+        asked = candidates.rows * width + wanted
+        place = np.minimum(np.searchsorted(found, asked), max(len(found) - 1, 0))
+        there = (wanted >= 0) & (found[place] == asked if len(found) else np.False_)
+
+        def spread(values: NDArray[Any], missing: float) -> Floats:
+            out = np.full(len(asked), missing, np.float32)
+            out[there] = values[place[there]]
+            return out
+
+        count = len(found)
+        affinity = articles.weights[known]
+        liked = np.bincount(where, affinity, minlength=count)
+        articles_of = np.bincount(where, minlength=count).astype(np.float64)
+        price = np.bincount(where, past.fact("mean_price")[known], minlength=count)
+        last = np.full(count, np.inf)
+        np.minimum.at(last, where, past.fact("days_since")[known])
+        total = np.bincount(articles.rows, articles.weights, minlength=len(articles))
+        own_price = spread(price / np.maximum(articles_of, 1), np.nan)
+        price_now = self.snapshot.catalogue.mean_price[candidates.article_keys]
+        return {
+            f"{name}_share": _ratio(spread(liked, 0), total[candidates.rows]),
+            f"{name}_days_since": spread(last, np.nan),
+            f"{name}_articles": spread(articles_of, 0),
+            f"{name}_price_ratio": _ratio(price_now, own_price),
+        }
+
+
+def _describe_articles(
+    snapshot: Snapshot, purchases: PastPurchases, kinds: dict[str, Keys]
+) -> Columns:
+    size = len(snapshot.is_on_sale)
+    keys, first = purchases.articles.keys, purchases.fact("first_days_since")
+    last, days = purchases.fact("days_since"), purchases.fact("purchase_days")
+    for number, column in enumerate(snapshot.article_numbers.T):
+        yield f"article_{number}", column
+    customers = {d: np.bincount(keys[last <= d], minlength=size) for d in CUSTOMER_DAYS}
+    firsts = {d: np.bincount(keys[first <= d], minlength=size) for d in FIRST_DAYS}
+    yield from ((f"customers_{d}d", n.astype(np.float32)) for d, n in customers.items())
+    yield from ((f"first_customers_{d}d", n.astype(np.float32)) for d, n in firsts.items())
+    yield "first_share", _ratio(firsts[28], customers[28] + 1)
+    yield "customer_trend", _ratio(customers[7] + 1, customers[28] / 4 + 1)
+    often = days > 1
+    gaps = (first[often] - last[often]) / (days[often] - 1)
+    repeated = np.bincount(keys[often], minlength=size)
+    yield "usual_gap", _ratio(np.bincount(keys[often], gaps, minlength=size), repeated)
+    yield "repeat_share", _ratio(repeated, np.bincount(keys, minlength=size) + 1)
+    for name, codes in kinds.items():
+        of_kind = np.bincount(np.maximum(codes, 0), customers[28] * (codes >= 0))
+        share = _ratio(customers[28], of_kind[np.maximum(codes, 0)])
+        yield f"share_of_{name}", np.where(codes >= 0, share, np.float32(np.nan))
+
+
+def _describe_customers(snapshot: Snapshot, purchases: PastPurchases) -> Columns:
+    size, rows = len(snapshot.age_bands), purchases.articles.rows
+    for number, column in enumerate(snapshot.customer_numbers.T):
+        yield f"customer_{number}", column
+    new = np.bincount(rows[purchases.fact("first_days_since") <= NEW_DAYS], minlength=size)
+    recent = np.bincount(rows[purchases.fact("days_since") <= NEW_DAYS], minlength=size)
+    yield "new_articles", new.astype(np.float32)
+    yield "new_share", _ratio(new, recent)
+    most = np.zeros(size, np.float32)
+    np.maximum.at(most, rows, purchases.fact("purchase_days"))
+    yield "most_days", most
+
+
+def _offers(candidates: Candidates, customers: Floats) -> dict[str, Floats]:
+    """Return who offered the candidates, with which score and at which place."""
+    rows = candidates.rows
+    scores = {
+        "tower": candidates.scores,
+        "copurchase": candidates.copurchase_scores,
+        "customers": customers,
+    }
+    columns = {
+        f"by_{name}": (candidates.sources & bit > 0).astype(np.float32)
+        for name, bit in SOURCES.items()
+    }
+    columns |= {f"{name}_rank": _ranks(rows, score) for name, score in scores.items()}
+    return columns | {"tower": candidates.scores, "copurchase": candidates.copurchase_scores}
+
+
+def _ranks(rows: NDArray[np.int64], scores: Floats) -> Floats:
+    """Return the place, from 1, of each entry among those of its row; rows ascend."""
+    order = np.lexsort((-scores, rows))
+    starts = np.searchsorted(rows, rows)
+    ranks = np.empty(len(rows), np.float32)
+    ranks[order] = np.arange(1, len(rows) + 1) - starts
+    return ranks
+
+
+def _ratio(above: NDArray[np.generic], below: NDArray[np.generic]) -> Floats:
+    """Return above / below; NaN where there is nothing to divide by."""
+    top, bottom = np.asarray(above, np.float32), np.asarray(below, np.float32)
+    return np.divide(top, bottom, out=np.full(top.shape, np.nan, np.float32), where=bottom > 0)

@@ -1,0 +1,94 @@
+"""What trees learn from: candidates of past weeks."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.recsys.models.conftest import fill_lake
+
+from recsys.config import CandidatesConfig, ModelConfig, TreesConfig
+from recsys.inference.past_weeks import bought_by, label_week, learn_trees, split_weeks
+from recsys.inference.ragged import Ragged
+from recsys.inference.sources import Sources
+from recsys.models.batches import Positives
+from recsys.models.inputs import Snapshot
+from recsys.models.prepare import Source, prepare
+from recsys.models.registry import TrainedModel
+from recsys.storage import Lake
+
+RUN_DATE = date(2020, 9, 23)
+CONFIG = CandidatesConfig(towers=9, popular=9)
+#: In the week customer 2 buys 2 again and 3 for the first time, customer 3 only 4 again.
+TRUTH = Ragged.of([[], [], [2, 3], [4], [], []])
+
+
+@pytest.fixture
+def sources(
+    toy_snapshot: Snapshot,
+    toy_purchases: pa.Table,
+    toy_popularity: pa.Table,
+    toy_copurchases: pa.Table,
+) -> Sources:
+    return Sources.build(
+        toy_snapshot,
+        purchases=toy_purchases,
+        popularity=toy_popularity,
+        copurchases=toy_copurchases,
+        config=CONFIG,
+    )
+
+
+def test_each_mode_has_its_own_candidates_and_labels(
+    fixed_model: Any, toy_snapshot: Snapshot, sources: Sources
+) -> None:
+    customers = np.array([2, 3, 5], np.int32)
+    names, rows = label_week(fixed_model, toy_snapshot, sources, customers, TRUTH, config=CONFIG)
+    # On sale are 2..7. With past purchases both customers bought something ...
+    assert rows["all"].groups.tolist() == [6, 6]
+    assert rows["all"].labels.tolist() == [1, 1, 0, 0, 0, 0, *[0, 0, 1, 0, 0, 0]]
+    # ... without them customer 3 bought nothing, and teaches nothing; nor does 5 ever.
+    assert rows["novel"].groups.tolist() == [5]
+    assert rows["novel"].labels.tolist() == [1, 0, 0, 0, 0]  # 3, but not 2
+    assert rows["novel"].features.shape == (5, len(names))
+
+
+def test_the_latest_weeks_are_for_the_trees_and_at_most_half() -> None:
+    weeks = [Positives(date(2020, 9, d), np.zeros(0), np.zeros((0, 1))) for d in (1, 8, 15)]
+    assert split_weeks(weeks, 1) == (weeks[:2], weeks[2:])
+    assert split_weeks(weeks, 4) == (weeks[:2], weeks[2:])
+    assert split_weeks(weeks[:1], 4) == (weeks[:1], [])
+
+
+def test_positives_are_distinct_articles_by_customer() -> None:
+    articles = np.array([[7, 3], [7, 4], [5, 3]], np.int32)
+    week = Positives(RUN_DATE, np.array([3, 3, 2], np.int32), articles)
+    assert bought_by(week, customers=4).padded().tolist() == [[0], [0], [5], [7]]
+
+
+@pytest.mark.tensorflow
+def test_trees_see_nothing_of_the_week_they_predict(lake: Lake) -> None:
+    from recsys.models.network import Recommender
+    from recsys.models.train import network_shape
+
+    fill_lake(lake, RUN_DATE, images=False)
+    source = Source(lake, RUN_DATE, 8, None)
+    early, late = split_weeks(source.positives(["train"]), 4)
+    examples, encoder = prepare(source, early)
+    network = Recommender(network_shape(examples, encoder, ModelConfig(dim=8)))
+    model = TrainedModel(network, encoder)
+    settings = TreesConfig(trees=5, min_rows=5, customers=30)
+
+    def learn(weeks: list[Positives]) -> Any:
+        trees = learn_trees(model, source, weeks, candidates=CONFIG, config=settings, seed=3)
+        return trees and {mode: b.model_to_string() for mode, b in trees.boosters.items()}
+
+    assert learn([]) is None
+    learned = learn(list(late))
+    assert sorted(learned) == ["all", "novel"]
+    assert learn(list(late)) == learned
+    # Other purchases in the week are other labels, and so other trees.
+    other = replace(late[0], articles=np.roll(late[0].articles, 7, axis=0))
+    assert learn([other]) != learned

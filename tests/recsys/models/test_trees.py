@@ -1,0 +1,73 @@
+"""Gradient-boosted trees that order candidates."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.config import TreesConfig
+from recsys.models.trees import Rows, Trees, fit_trees
+
+CONFIG = TreesConfig(trees=30, min_rows=5)
+
+
+def rows(seed: int, lists: int = 200) -> Rows:
+    """Return lists of 10 in which the candidate of the largest first column was bought."""
+    random = np.random.default_rng(seed)
+    features = random.random((lists * 10, 4), dtype=np.float32)
+    best = features[:, 0].reshape(lists, 10).argmax(axis=1)
+    labels = np.zeros((lists, 10), np.int8)
+    labels[np.arange(lists), best] = 1
+    return Rows(features, labels.ravel(), np.full(lists, 10))
+
+
+def hits(scores: np.ndarray, truth: Rows) -> float:
+    """Return the share of lists whose highest score was bought."""
+    first = scores.reshape(-1, 10).argmax(axis=1)
+    return float((truth.labels.reshape(-1, 10).argmax(axis=1) == first).mean())
+
+
+@pytest.fixture(scope="module")
+def trees() -> Trees:
+    boosters = {"novel": fit_trees(rows(1), CONFIG, seed=7)}
+    return Trees(("price", "sales", "age", "rank"), boosters)
+
+
+def test_what_was_bought_moves_up_unseen_lists(trees: Trees) -> None:
+    unseen = rows(2)
+    assert hits(trees.score("novel", unseen.features), unseen) > 0.8
+
+
+def test_shuffled_labels_teach_nothing() -> None:
+    learned = rows(1)
+    random = np.random.default_rng(5)
+    shuffled = random.permuted(learned.labels.reshape(-1, 10), axis=1).ravel()
+    booster = fit_trees(Rows(learned.features, shuffled, learned.groups), CONFIG, seed=7)
+    unseen = rows(2)
+    assert (
+        hits(Trees(("a", "b", "c", "d"), {"x": booster}).score("x", unseen.features), unseen) < 0.3
+    )
+
+
+def test_the_column_that_decides_is_the_important_one(trees: Trees) -> None:
+    shares = trees.importance("novel")
+    assert next(iter(shares)) == "price"
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_the_same_rows_and_seed_give_the_same_trees(trees: Trees) -> None:
+    again = fit_trees(rows(1), CONFIG, seed=7)
+    assert again.model_to_string() == trees.boosters["novel"].model_to_string()
+
+
+def test_saved_trees_score_the_same(trees: Trees, tmp_path: Path) -> None:
+    trees.save(tmp_path)
+    loaded = Trees.load(tmp_path)
+    assert loaded.names == trees.names
+    features = rows(2).features
+    np.testing.assert_array_equal(loaded.score("novel", features), trees.score("novel", features))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["trees-novel.txt", "trees.json"]
+
+
+def test_nothing_to_score(trees: Trees) -> None:
+    assert trees.score("novel", np.empty((0, 4), np.float32)).shape == (0,)
