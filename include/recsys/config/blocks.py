@@ -96,7 +96,7 @@ class TreesConfig(Frozen):
     weeks: PositiveInt = 4
     #: So many of a week's customers.
     customers: PositiveInt = 5_000
-    trees: PositiveInt = 150
+    trees: PositiveInt = 200
     leaves: Annotated[int, Field(ge=2)] = 15
     learning_rate: float = Field(default=0.05, gt=0)
     min_rows: PositiveInt = 300
