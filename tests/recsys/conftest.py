@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from recsys.examples.encode import ARTICLE_COLUMNS, CUSTOMER_COLUMNS
 from recsys.features.interactions import Catalogue, CustomerRows
 from recsys.inference.purchases import DECAYS, PURCHASES
 from recsys.inference.run import Scorer
@@ -74,13 +75,13 @@ def toy_snapshot() -> Snapshot:
     on_sale[2:8] = True
     return Snapshot(
         cutoff=date(2020, 9, 1),
-        customer_numbers=np.zeros((CUSTOMERS, 1), np.float32),
+        customer_numbers=np.zeros((CUSTOMERS, len(CUSTOMER_COLUMNS)), np.float32),
         customer_categories=np.zeros((CUSTOMERS, 1), np.int32),
         customers=CustomerRows(
             recent, days, (recent > 0).astype(np.float32), unknown, unknown, date(2020, 9, 1)
         ),
         age_bands=np.array(bands, np.int8),
-        article_numbers=np.zeros((ARTICLES, 1), np.float32),
+        article_numbers=np.zeros((ARTICLES, len(ARTICLE_COLUMNS)), np.float32),
         article_categories=np.zeros((ARTICLES, 1), np.int32),
         image_vectors=np.zeros((ARTICLES, 0), np.float32),
         catalogue=Catalogue(

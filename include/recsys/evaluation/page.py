@@ -16,6 +16,8 @@ METHODS: dict[str, str] = {
     "popular_by_age": "Popular by age",
     "repurchase": "Repurchase",
     "copurchase": "Bought together",
+    "network": "This model's other ranker, the network",
+    "trees": "This model's other ranker, the trees",
 }
 MODES: dict[str, tuple[str, str]] = {
     "novel": ("New articles", "Only first purchases count; nothing bought before is recommended."),

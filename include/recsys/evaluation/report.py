@@ -118,10 +118,14 @@ def build_report(
     samples: int,
     pairs: Mapping[str, float],
     history: list[dict[str, float]],
+    rankers: Mapping[str, str],
+    columns: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
     """Return the whole report.
 
     `modes[mode][method][metric]` are estimates; what else is known of a mode stands in `details`.
+    `rankers` says which ranker orders each mode's lists, and `columns` what its trees look at, each
+    column with its share of what the splits gained, largest first; no mode without trees.
     `champion` is the version that the method of this name is, None without it; `samples` are the
     draws behind the intervals.
     """
@@ -140,6 +144,8 @@ def build_report(
         },
         "pairs": dict(pairs),
         "history": history,
+        "rankers": dict(rankers),
+        "columns": {mode: dict(shares) for mode, shares in columns.items()},
     }
 
 

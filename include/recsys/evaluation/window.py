@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from recsys.inference.run import Scorer
 from recsys.inference.sources import load_sources
 from recsys.job import Job
 from recsys.models.registry import model_partition
+from recsys.models.trees import Trees
 
 logger = log.get_logger("evaluation")
 
@@ -34,6 +36,8 @@ logger = log.get_logger("evaluation")
 THRESHOLD = 0.5
 #: Pairs are drawn beyond this many; AUC is then known to about 0.001.
 MAX_PAIRS = 200_000
+#: So many of the trees' columns are reported.
+MAX_COLUMNS = 15
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,14 @@ class Window:
 
 @dataclass(frozen=True)
 class Judged:
-    """One window's outcomes by mode, its catalogue, and the scores of its labelled pairs."""
+    """One window's outcomes by mode, its catalogue, the scores of its labelled pairs; and of the
+    model which ranker orders each mode's lists, and what its trees look at."""
 
     outcomes: dict[str, Outcome]
     on_sale: NDArray[np.int32]
     pairs: dict[str, float]
+    rankers: dict[str, str]
+    columns: dict[str, dict[str, float]]
 
 
 def evaluate(
@@ -89,6 +96,8 @@ def evaluate(
         samples=config.bootstrap_samples,
         pairs=judged[-1].pairs,
         history=_history(job, version),
+        rankers=judged[-1].rankers,
+        columns=judged[-1].columns,
     )
 
 
@@ -112,13 +121,21 @@ def _judge_window(job: Job, version: str, window: Window, *, champion: str | Non
     threshold = scorer.model.metrics.get("threshold", THRESHOLD)
     pairs = judge_pairs(scorer, _pairs(job, window), threshold=threshold)
     on_sale = np.flatnonzero(scorer.snapshot.is_on_sale).astype(np.int32)
+    rankers, columns = scorer.model.rankers, _columns(scorer.model.trees)
     if champion is not None:
         del scorer  # the champion reads a snapshot of its own, and each takes much memory
         logger.info("judging the champion %s", log.fields(version=champion))
         rival = Scorer.load(job, champion, cutoff=window.cutoff, role="evaluated")
         theirs = judge(rival, sources, customers, truth, config=candidates, k=k)
         outcomes = {mode: with_champion(outcomes[mode], theirs[mode]) for mode in MODES}
-    return Judged(outcomes, on_sale, pairs)
+    return Judged(outcomes, on_sale, pairs, rankers, columns)
+
+
+def _columns(trees: Trees | None) -> dict[str, dict[str, float]]:
+    """Return mode -> the columns that its trees gain most by, and their shares, largest first."""
+    if trees is None:
+        return {}
+    return {m: dict(islice(trees.importance(m).items(), MAX_COLUMNS)) for m in trees.boosters}
 
 
 def _truth(job: Job, window: Window, *, customers: int) -> Ragged:

@@ -58,6 +58,9 @@ ARTICLE_NUMBERS: dict[str, Transform] = {
 #: Columns whose absence says something: each gets a flag beside its number.
 CUSTOMER_FLAGS: tuple[str, ...] = ("mean_price", "age")
 ARTICLE_FLAGS: tuple[str, ...] = ("mean_price", "mean_customer_age")
+#: The columns of an encoder's numbers, in their order.
+CUSTOMER_COLUMNS = (*CUSTOMER_NUMBERS, *(f"{name}_unknown" for name in CUSTOMER_FLAGS))
+ARTICLE_COLUMNS = (*ARTICLE_NUMBERS, *(f"{name}_unknown" for name in ARTICLE_FLAGS))
 
 CUSTOMER_CATEGORIES: tuple[str, ...] = (
     "age_band", "club_member_status", "fashion_news_frequency", "fn", "active",

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.examples.encode import ARTICLE_COLUMNS, CUSTOMER_COLUMNS
 from recsys.inference.candidates import Candidates
 from recsys.inference.purchases import FACTS, PastPurchases
 from recsys.inference.ragged import Keys
@@ -135,8 +136,8 @@ def _describe_articles(
     size = len(snapshot.is_on_sale)
     keys, first = purchases.articles.keys, purchases.fact("first_days_since")
     last, days = purchases.fact("days_since"), purchases.fact("purchase_days")
-    for number, column in enumerate(snapshot.article_numbers.T):
-        yield f"article_{number}", column
+    for name, column in zip(ARTICLE_COLUMNS, snapshot.article_numbers.T, strict=True):
+        yield f"article_{name}", column
     customers = {d: np.bincount(keys[last <= d], minlength=size) for d in CUSTOMER_DAYS}
     firsts = {d: np.bincount(keys[first <= d], minlength=size) for d in FIRST_DAYS}
     yield from ((f"customers_{d}d", n.astype(np.float32)) for d, n in customers.items())
@@ -156,8 +157,8 @@ def _describe_articles(
 
 def _describe_customers(snapshot: Snapshot, purchases: PastPurchases) -> Columns:
     size, rows = len(snapshot.age_bands), purchases.articles.rows
-    for number, column in enumerate(snapshot.customer_numbers.T):
-        yield f"customer_{number}", column
+    for name, column in zip(CUSTOMER_COLUMNS, snapshot.customer_numbers.T, strict=True):
+        yield f"customer_{name}", column
     new = np.bincount(rows[purchases.fact("first_days_since") <= NEW_DAYS], minlength=size)
     recent = np.bincount(rows[purchases.fact("days_since") <= NEW_DAYS], minlength=size)
     yield "new_articles", new.astype(np.float32)

@@ -44,6 +44,8 @@ def make_report(part: dict[str, Any], champion: str | None = None) -> dict[str, 
         customers=12,
         samples=200,
         pairs={"pairs": 10, "auc": 0.9, "precision": 0.5, "recall": 0.75, "threshold": 0.4},
+        rankers={"novel": "trees", "all": "network"},
+        columns={"novel": {"copurchase_rank": 0.625, "tower": 0.375}},
         history=[
             {"epoch": 1, "loss": 3.0, "ndcg_at_12": 0.01},
             {"epoch": 2, "loss": 2.0, "ndcg_at_12": 0.03},
@@ -189,3 +191,12 @@ def test_the_page_needs_nothing_from_elsewhere(report: dict[str, Any]) -> None:
     assert "&lt;script&gt;" in page
     for text in ("Beats popularity", "New articles", "All purchases", "0.8182", "Training"):
         assert text in page
+
+
+def test_the_page_says_what_the_trees_look_at(report: dict[str, Any]) -> None:
+    page = render(report)
+
+    assert page.count("What the trees look at") == 1  # only one mode has trees
+    assert "<span>copurchase rank</span>" in page
+    assert "62.5 %" in page
+    assert "These lists are ordered by the trees." in page
