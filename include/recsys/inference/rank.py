@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from recsys.errors import DataError
 from recsys.inference.candidates import Candidates
 from recsys.inference.policy import Segments, apply_policy, fill
-from recsys.inference.ragged import Keys, Ragged
+from recsys.inference.ragged import Keys, Ragged, descending
 from recsys.inference.rankers import Ranker
 from recsys.inference.sources import BLOCK_CUSTOMERS
 from recsys.schemas import RECOMMENDATIONS, SOURCES
@@ -71,7 +71,7 @@ def _best(ranker: Ranker, candidates: Candidates, *, k: int) -> pa.Table:
     if not np.isfinite(scores).all():
         raise DataError("the model gives scores that are not numbers: train it again")
     # A customer's articles ascend by key, so that a stable sort breaks ties by key.
-    order = np.lexsort((-scores, candidates.rows))
+    order = descending(candidates.rows, scores)
     places = (candidates.offsets[:-1, None] + np.arange(k)).ravel()
     best = order[places]
     n = len(candidates)

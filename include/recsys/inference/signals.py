@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from recsys.examples.encode import ARTICLE_COLUMNS, CUSTOMER_COLUMNS
 from recsys.inference.candidates import Candidates
 from recsys.inference.purchases import FACTS, PastPurchases
-from recsys.inference.ragged import Keys
+from recsys.inference.ragged import Keys, descending
 from recsys.models.inputs import Snapshot
 from recsys.schemas import SOURCES
 
@@ -186,7 +186,7 @@ def _offers(candidates: Candidates, customers: Floats) -> dict[str, Floats]:
 
 def _ranks(rows: NDArray[np.int64], scores: Floats) -> Floats:
     """Return the place, from 1, of each entry among those of its row; rows ascend."""
-    order = np.lexsort((-scores, rows))
+    order = descending(rows, scores)
     starts = np.searchsorted(rows, rows)
     ranks = np.empty(len(rows), np.float32)
     ranks[order] = np.arange(1, len(rows) + 1) - starts

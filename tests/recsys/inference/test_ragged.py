@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recsys.inference.ragged import Ragged
+from recsys.inference.ragged import Ragged, descending
 
 
 def rows_of(ragged: Ragged) -> list[list[int]]:
@@ -52,3 +52,23 @@ def test_no_rows_at_all() -> None:
 
     assert nothing.padded().shape == (0, 0)
     assert nothing.marks(np.empty((0, 3), np.int32)).shape == (0, 3)
+
+
+def test_descending_is_a_lexicographic_sort() -> None:
+    random = np.random.default_rng(4)
+    rows = np.sort(random.integers(0, 50, 3000))
+    values = random.normal(size=3000).astype(np.float32)
+    values[::7] = values[0]  # ties keep their order
+    values[::11] = random.choice([0.0, -0.0, np.inf, -np.inf, 1e-40, -1e-40], len(values[::11]))
+    expected = np.lexsort((-values, rows))
+    np.testing.assert_array_equal(descending(rows, values), expected)
+    shuffled = random.permutation(3000)
+    found = shuffled[descending(rows[shuffled], values[shuffled])]
+    assert (np.diff(rows[found]) >= 0).all()
+    inside = np.diff(rows[found]) == 0
+    assert (values[found][1:][inside] <= values[found][:-1][inside]).all()
+
+
+def test_what_is_not_a_number_comes_last() -> None:
+    rows, values = np.array([0, 0, 0, 1]), np.array([np.nan, -5, 2, np.nan], np.float32)
+    assert descending(rows, values).tolist() == [2, 1, 0, 3]
