@@ -198,6 +198,8 @@ class EvaluationConfig(Frozen):
 
     k: PositiveInt = 12
     max_customers: PositiveInt = 20_000
+    #: So many of them also get lists without each source of candidates.
+    ablation_customers: PositiveInt = 2_000
     bootstrap_samples: PositiveInt = 1000
 
 

@@ -114,7 +114,7 @@ def judge(
     """
     parts: dict[str, list[Outcome]] = {mode: [] for mode in MODES}
     blocks = find_candidates(scorer.model, scorer.snapshot, sources, customer_keys, config=config)
-    excluded = {mode: _excluded(sources, policy) for mode, policy in MODES.items()}
+    excluded = {mode: excluded_by(sources, policy) for mode, policy in MODES.items()}
     rankers = {mode: _rankers(scorer, sources, mode) for mode in MODES}
     for candidates in blocks:
         for mode, barred in excluded.items():
@@ -146,7 +146,8 @@ def judge_pairs(scorer: Scorer, pairs: pa.Table, *, threshold: float) -> dict[st
     }
 
 
-def _excluded(sources: Sources, policy: Policy) -> Ragged:
+def excluded_by(sources: Sources, policy: Policy) -> Ragged:
+    """Return what a policy, `all` or `none`, leaves out; row = customer key."""
     bought = sources.purchases.articles
     return bought.first(0) if policy == "none" else bought
 

@@ -67,6 +67,7 @@ def render(report: Mapping[str, Any]) -> str:
         sources=SOURCES,
         metrics={name_at(metric, report["k"]): label for metric, label in METRICS.items()},
         map_name=name_at("map_at_k", report["k"]),
+        ndcg_name=name_at("ndcg_at_k", report["k"]),
         popularity=POPULARITY,
         width=WIDTH,
         height=HEIGHT,

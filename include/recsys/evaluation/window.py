@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from recsys import log
 from recsys.columns import Columns as C
 from recsys.errors import DataError
+from recsys.evaluation.ablation import ablate_sources
 from recsys.evaluation.judge import (
     Outcome,
     bought_articles,
@@ -50,12 +52,14 @@ class Window:
 
 @dataclass(frozen=True)
 class Judged:
-    """One window's outcomes by mode, its catalogue, the scores of its labelled pairs; and of the
-    model which ranker orders each mode's lists, and what its trees look at."""
+    """One window's outcomes by mode, its catalogue, the scores of its labelled pairs, and outcomes
+    without each source; and of the model which ranker orders each mode's lists, and what its trees
+    look at."""
 
     outcomes: dict[str, Outcome]
     on_sale: NDArray[np.int32]
     pairs: dict[str, float]
+    ablated: dict[str, Outcome]
     rankers: dict[str, str]
     columns: dict[str, dict[str, float]]
 
@@ -76,16 +80,17 @@ def evaluate(
     judged = [_judge_window(job, version, window, champion=champion) for window in windows]
     pooled = {mode: Outcome.pool([part.outcomes[mode] for part in judged]) for mode in MODES}
     catalogue = np.unique(np.concatenate([part.on_sale for part in judged]))
-    modes = {
-        mode: summarise(
-            outcome,
-            k=config.k,
-            samples=config.bootstrap_samples,
-            seed=job.config.seed,
-            catalogue=catalogue,
-        )
-        for mode, outcome in pooled.items()
-    }
+    summary = partial(
+        summarise,
+        k=config.k,
+        samples=config.bootstrap_samples,
+        seed=job.config.seed,
+        catalogue=catalogue,
+    )
+    modes = {mode: summary(outcome) for mode, outcome in pooled.items()}
+    for mode, part in modes.items():
+        ablated = summary(Outcome.pool([window.ablated[mode] for window in judged]))
+        part["gain_of_source"] = ablated["model_minus"]
     return build_report(
         modes,
         version=version,
@@ -118,6 +123,10 @@ def _judge_window(job: Job, version: str, window: Window, *, champion: str | Non
     )
     k = job.config.evaluation.k
     outcomes = judge(scorer, sources, customers, truth, config=candidates, k=k)
+    fewer = sample_customers(
+        truth, limit=job.config.evaluation.ablation_customers, seed=job.config.seed
+    )
+    ablated = ablate_sources(scorer, sources, fewer, truth, config=candidates, k=k)
     threshold = scorer.model.metrics.get("threshold", THRESHOLD)
     pairs = judge_pairs(scorer, _pairs(job, window), threshold=threshold)
     on_sale = np.flatnonzero(scorer.snapshot.is_on_sale).astype(np.int32)
@@ -128,7 +137,7 @@ def _judge_window(job: Job, version: str, window: Window, *, champion: str | Non
         rival = Scorer.load(job, champion, cutoff=window.cutoff, role="evaluated")
         theirs = judge(rival, sources, customers, truth, config=candidates, k=k)
         outcomes = {mode: with_champion(outcomes[mode], theirs[mode]) for mode in MODES}
-    return Judged(outcomes, on_sale, pairs, rankers, columns)
+    return Judged(outcomes, on_sale, pairs, ablated, rankers, columns)
 
 
 def _columns(trees: Trees | None) -> dict[str, dict[str, float]]:

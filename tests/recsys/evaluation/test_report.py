@@ -200,3 +200,15 @@ def test_the_page_says_what_the_trees_look_at(report: dict[str, Any]) -> None:
     assert "<span>copurchase rank</span>" in page
     assert "62.5 %" in page
     assert "These lists are ordered by the trees." in page
+
+
+def test_the_page_says_what_each_source_is_worth(report: dict[str, Any]) -> None:
+    assert "What each source is worth" not in render(report)
+    gain = {"ndcg_at_2": {"mean": 0.25, "low": 0.125, "high": 0.5}}
+    report["details"]["novel"]["gain_of_source"] = {"taste": gain}
+
+    page = render(report)
+
+    assert page.count("What each source is worth") == 1
+    assert "<td>Favourite kinds</td>" in page
+    assert '<td class="up">+0.2500<small>+0.1250 \u2013 +0.5000</small></td>' in page

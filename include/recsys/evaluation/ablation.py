@@ -1,0 +1,73 @@
+"""What each source of candidates is worth: the lists as they would be without it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from recsys.columns import Columns as C
+from recsys.config import CandidatesConfig
+from recsys.evaluation.judge import MODEL, Outcome, excluded_by
+from recsys.inference.candidates import Candidates
+from recsys.inference.policy import MODES
+from recsys.inference.ragged import Keys, Ragged
+from recsys.inference.rank import rank
+from recsys.inference.rankers import Ranker, ranker_of
+from recsys.inference.run import Scorer
+from recsys.inference.sources import Sources, find_candidates
+from recsys.schemas import SOURCES
+
+
+def ablate_sources(
+    scorer: Scorer,
+    sources: Sources,
+    customer_keys: Keys,
+    truth: Ragged,
+    *,
+    config: CandidatesConfig,
+    k: int,
+) -> dict[str, Outcome]:
+    """Return each mode's outcome: method MODEL, and a method for each source that is left out.
+
+    The model stays as it is, it only gets fewer candidates. The arguments are those of `judge`.
+    """
+    parts: dict[str, list[Outcome]] = {mode: [] for mode in MODES}
+    rankers = {
+        mode: ranker_of(scorer.model, mode, snapshot=scorer.snapshot, purchases=sources.purchases)
+        for mode in MODES
+    }
+    for found in find_candidates(
+        scorer.model, scorer.snapshot, sources, customer_keys, config=config
+    ):
+        variants = {MODEL: found} | {name: without_source(found, name) for name in SOURCES}
+        for mode, ranker in rankers.items():
+            parts[mode].append(_judge(ranker, scorer, sources, variants, truth, mode=mode, k=k))
+    return {mode: Outcome.pool(outcomes) for mode, outcomes in parts.items()}
+
+
+def without_source(candidates: Candidates, source: str) -> Candidates:
+    """Return the candidates as if a source had never offered any."""
+    others = candidates.sources & ~SOURCES[source]
+    return replace(candidates, sources=others).where(others > 0)
+
+
+def _judge(
+    ranker: Ranker,
+    scorer: Scorer,
+    sources: Sources,
+    variants: dict[str, Candidates],
+    truth: Ragged,
+    *,
+    mode: str,
+    k: int,
+) -> Outcome:
+    customers, bands = variants[MODEL].customer_keys, scorer.snapshot.age_bands
+    excluded = excluded_by(sources, MODES[mode])
+    relevant = truth.take(customers).without(excluded.take(customers))
+    lists = {}
+    for name, candidates in variants.items():
+        table = rank(
+            ranker, candidates, bands=bands, popular=sources.popular, excluded=excluded, k=k
+        )
+        lists[name] = np.reshape(table[C.ARTICLE_KEY].to_numpy(), (-1, k))
+    hits = {name: relevant.marks(keys) for name, keys in lists.items()}
+    return Outcome(lists, hits, relevant.lengths, offered={}, segments={})
