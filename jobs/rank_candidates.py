@@ -12,7 +12,7 @@ from recsys.inference.candidates import Candidates
 from recsys.inference.policy import exclusions, mode_of
 from recsys.inference.purchases import PastPurchases, read_purchases
 from recsys.inference.rank import rank
-from recsys.inference.rankers import ranker_of
+from recsys.inference.rankers import ranker_of, signals_for
 from recsys.inference.run import Scorer, candidates_version, scorer_inputs, scorer_notes
 from recsys.inference.sources import best_sellers_of, popular_orders
 from recsys.job import Before, Input, Job, run_job
@@ -51,13 +51,10 @@ def _write(job: Job, version: str, draft: Draft) -> None:
     excluded = exclusions(
         purchases, policy=config.policy, days=config.policy_days, customers=len(bands)
     )
-    ranker = ranker_of(
-        scorer.model,
-        mode_of(config.policy),
-        snapshot=scorer.snapshot,
-        purchases=PastPurchases.of(purchases, customers=len(bands)),
-    )
+    past = PastPurchases.of(purchases, customers=len(bands))
     del purchases
+    signals = signals_for(scorer.model, scorer.snapshot, past)
+    ranker = ranker_of(scorer.model, mode_of(config.policy), scorer.snapshot, signals)
     fragments = lake.scan(job.partition("candidates.pairs")).get_fragments()
     shards = sorted(fragments, key=lambda fragment: fragment.path)
     for number, shard in enumerate(shards):

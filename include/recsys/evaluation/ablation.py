@@ -11,7 +11,7 @@ from recsys.inference.candidates import Candidates
 from recsys.inference.policy import MODES
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.rank import rank
-from recsys.inference.rankers import Ranker, ranker_of
+from recsys.inference.rankers import Ranker, ranker_of, signals_for
 from recsys.inference.run import Scorer
 from recsys.inference.sources import Sources, find_candidates
 from recsys.schemas import SOURCES
@@ -31,13 +31,10 @@ def ablate_sources(
     The model stays as it is, it only gets fewer candidates. The arguments are those of `judge`.
     """
     parts: dict[str, list[Outcome]] = {mode: [] for mode in MODES}
-    rankers = {
-        mode: ranker_of(scorer.model, mode, snapshot=scorer.snapshot, purchases=sources.purchases)
-        for mode in MODES
-    }
-    for found in find_candidates(
-        scorer.model, scorer.snapshot, sources, customer_keys, config=config
-    ):
+    model, snapshot = scorer.model, scorer.snapshot
+    signals = signals_for(model, snapshot, sources.purchases)
+    rankers = {mode: ranker_of(model, mode, snapshot, signals) for mode in MODES}
+    for found in find_candidates(model, snapshot, sources, customer_keys, config=config):
         variants = {MODEL: found} | {name: without_source(found, name) for name in SOURCES}
         for mode, ranker in rankers.items():
             parts[mode].append(_judge(ranker, scorer, sources, variants, truth, mode=mode, k=k))

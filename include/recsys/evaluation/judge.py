@@ -16,9 +16,8 @@ from recsys.inference.candidates import Candidates
 from recsys.inference.policy import MODES
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.rank import rank
-from recsys.inference.rankers import NetworkRanker, Ranker, TreeRanker
+from recsys.inference.rankers import Ranker, rankers_of, signals_for
 from recsys.inference.run import Scorer
-from recsys.inference.signals import Signals
 from recsys.inference.sources import Sources, find_candidates
 from recsys.models.inputs import Snapshot
 from recsys.schemas import AGE_BANDS, SOURCES
@@ -115,7 +114,8 @@ def judge(
     parts: dict[str, list[Outcome]] = {mode: [] for mode in MODES}
     blocks = find_candidates(scorer.model, scorer.snapshot, sources, customer_keys, config=config)
     excluded = {mode: excluded_by(sources, policy) for mode, policy in MODES.items()}
-    rankers = {mode: _rankers(scorer, sources, mode) for mode in MODES}
+    signals = signals_for(scorer.model, scorer.snapshot, sources.purchases)
+    rankers = {mode: rankers_of(scorer.model, mode, scorer.snapshot, signals) for mode in MODES}
     for candidates in blocks:
         for mode, barred in excluded.items():
             parts[mode].append(
@@ -152,16 +152,6 @@ def excluded_by(sources: Sources, policy: Policy) -> Ragged:
     return bought.first(0) if policy == "none" else bought
 
 
-def _rankers(scorer: Scorer, sources: Sources, mode: str) -> dict[str, Ranker]:
-    """Return what orders the model's lists, and what might have ordered them instead."""
-    model, snapshot = scorer.model, scorer.snapshot
-    rankers: dict[str, Ranker] = {"network": NetworkRanker(model, snapshot)}
-    if model.trees is not None:
-        rankers["trees"] = TreeRanker(model.trees, mode, Signals.of(snapshot, sources.purchases))
-    chosen = rankers.pop(model.rankers.get(mode, "network"))
-    return {MODEL: chosen, **rankers}
-
-
 def _judge_block(
     snapshot: Snapshot,
     sources: Sources,
@@ -186,7 +176,7 @@ def _judge_block(
         )[C.ARTICLE_KEY]
         .to_numpy()
         .reshape(-1, k)
-        for name, ranker in rankers.items()
+        for name, ranker in zip([MODEL, *list(rankers)[1:]], rankers.values(), strict=True)
     } | baseline_lists(sources, customers, bands, barred, k=k)
     return Outcome(
         lists=lists,

@@ -14,8 +14,7 @@ from recsys.inference.past_weeks import bought_by
 from recsys.inference.policy import MODES
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.rank import rank
-from recsys.inference.rankers import NetworkRanker, Ranker, TreeRanker
-from recsys.inference.signals import Signals
+from recsys.inference.rankers import NetworkRanker, Ranker, rankers_of, signals_for
 from recsys.inference.sources import Sources, find_candidates, load_sources
 from recsys.models.batches import Positives
 from recsys.models.inputs import Pca, Snapshot
@@ -61,15 +60,11 @@ class Validation:
 
     def compare(self, model: TrainedModel) -> dict[str, dict[str, float]]:
         """Return mode -> ranker -> NDCG@12 of a model with both rankers."""
-        assert model.trees is not None
-        signals = Signals.of(self.snapshot, self.sources.purchases)
-        found = {}
-        for mode in MODES:
-            trees = TreeRanker(model.trees, mode, signals)
-            network = NetworkRanker(model, self.snapshot)
-            rankers: dict[str, Ranker] = {"network": network, "trees": trees}
-            found[mode] = self._judge_lists(model, rankers, mode)
-        return found
+        signals = signals_for(model, self.snapshot, self.sources.purchases)
+        return {
+            mode: self._judge_lists(model, rankers_of(model, mode, self.snapshot, signals), mode)
+            for mode in MODES
+        }
 
     def _judge_pairs(self, model: TrainedModel) -> dict[str, float]:
         scores = model.score_pairs(self.snapshot, self.positives.customers, self.positives.articles)

@@ -52,11 +52,26 @@ class TreeRanker:
         return self.trees.score(self.mode, features)
 
 
+def signals_for(
+    model: TrainedModel, snapshot: Snapshot, purchases: PastPurchases
+) -> Signals | None:
+    """Return what trees see of a snapshot and all purchases before it; None for a model without."""
+    return None if model.trees is None else Signals.of(snapshot, purchases)
+
+
+def rankers_of(
+    model: TrainedModel, mode: str, snapshot: Snapshot, signals: Signals | None
+) -> dict[str, Ranker]:
+    """Return `network` and, if the model has them, `trees`; first the one chosen for the mode."""
+    rankers: dict[str, Ranker] = {"network": NetworkRanker(model, snapshot)}
+    if model.trees is not None and signals is not None:
+        rankers["trees"] = TreeRanker(model.trees, mode, signals)
+    chosen = model.rankers.get(mode, "network")
+    return {chosen: rankers.pop(chosen), **rankers}
+
+
 def ranker_of(
-    model: TrainedModel, mode: str, *, snapshot: Snapshot, purchases: PastPurchases
+    model: TrainedModel, mode: str, snapshot: Snapshot, signals: Signals | None
 ) -> Ranker:
-    """Return what orders a model's lists in a mode, as of a snapshot with all its purchases."""
-    if model.rankers.get(mode) == "trees":
-        assert model.trees is not None
-        return TreeRanker(model.trees, mode, Signals.of(snapshot, purchases))
-    return NetworkRanker(model, snapshot)
+    """Return what orders a model's lists in a mode."""
+    return next(iter(rankers_of(model, mode, snapshot, signals).values()))
