@@ -17,7 +17,7 @@ from recsys.storage import Lake
 
 pytestmark = pytest.mark.tensorflow
 
-TREES = ("trees-all.txt", "trees-novel.txt", "trees.json")
+TREES = ("trees-all.txt", "trees-novel.txt", "trees-pairs.txt", "trees.json")
 RUN_DATE = date(2020, 9, 23)
 
 
@@ -49,6 +49,7 @@ def test_a_version_is_trained_once_and_named_ever_after(config: Config, lake: La
     ]
     metrics = manifest.notes["metrics"]
     assert 0 <= metrics["novel_trees_ndcg_at_12"] <= 1
+    assert metrics["auc"] == max(metrics["pairs_network_auc"], metrics["pairs_trees_auc"])
     assert {"auc", "precision", "recall", "threshold", "ndcg_at_12"} <= set(metrics)
     assert 0.5 < metrics["auc"] <= 1
     with lake.local_path(Partition("models.versions", version)) as folder:

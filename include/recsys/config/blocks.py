@@ -99,7 +99,9 @@ class TreesConfig(Frozen):
     trees: PositiveInt = 200
     leaves: Annotated[int, Field(ge=2)] = 15
     learning_rate: float = Field(default=0.05, gt=0)
+    #: Of a leaf: candidates, and single pairs.
     min_rows: PositiveInt = 300
+    min_pairs: PositiveInt = 50
     l2: float = Field(default=5.0, ge=0)
     column_share: float = Field(default=0.5, gt=0, le=1)
     row_share: float = Field(default=0.8, gt=0, le=1)
@@ -123,8 +125,8 @@ class ModelConfig(Frozen):
     ranking_weight: float = Field(default=1.0, ge=0)
     validation_customers: PositiveInt = 2000
     #: Of the pairs that a threshold calls bought at least so many shall be, on validation.
-    pair_precision: Share = 0.88
-    #: `best`: the one with the greater NDCG@12 on the validation snapshot.
+    pair_precision: Share = 0.9
+    #: `best`: the one with the greater NDCG@12, of pairs AUC, on the validation snapshot.
     ranker: Literal["best", "network", "trees"] = "best"
     trees: TreesConfig = TreesConfig()
     mixed_precision: bool = False

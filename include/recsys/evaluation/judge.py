@@ -13,6 +13,7 @@ from recsys.config import CandidatesConfig, Policy
 from recsys.evaluation.baselines import baseline_lists
 from recsys.evaluation.metrics import LIST_METRICS, auc, precision, recall
 from recsys.inference.candidates import Candidates
+from recsys.inference.pairs import score_pairs
 from recsys.inference.policy import MODES
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.rank import rank
@@ -20,6 +21,7 @@ from recsys.inference.rankers import Ranker, rankers_of, signals_for
 from recsys.inference.run import Scorer
 from recsys.inference.sources import Sources, find_candidates
 from recsys.models.inputs import Snapshot
+from recsys.models.trees import PAIRS
 from recsys.schemas import AGE_BANDS, SOURCES
 
 MODEL = "model"
@@ -132,11 +134,21 @@ def judge(
     return {mode: Outcome.pool(outcomes) for mode, outcomes in parts.items()}
 
 
-def judge_pairs(scorer: Scorer, pairs: pa.Table, *, threshold: float) -> dict[str, float]:
+def judge_pairs(
+    scorer: Scorer, sources: Sources, pairs: pa.Table, *, threshold: float
+) -> dict[str, float]:
     """Return AUC, and precision and recall at the threshold, of labelled examples.pairs rows."""
     labels = pairs[C.LABEL].to_numpy()
-    customers, articles = pairs[C.CUSTOMER_KEY].to_numpy(), pairs[C.ARTICLE_KEY].to_numpy()
-    scores = scorer.model.score_pairs(scorer.snapshot, customers, articles[:, None])[:, 0]
+    model, snapshot = scorer.model, scorer.snapshot
+    scores = score_pairs(
+        model,
+        snapshot,
+        pairs[C.CUSTOMER_KEY].to_numpy(),
+        pairs[C.ARTICLE_KEY].to_numpy(),
+        ranker=model.rankers.get(PAIRS, "network"),
+        sources=sources,
+        signals=signals_for(model, snapshot, sources.purchases),
+    )
     return {
         "pairs": len(labels),
         "auc": auc(labels, scores),

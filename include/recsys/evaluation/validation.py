@@ -6,21 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.columns import PADDING_KEY
 from recsys.columns import Columns as C
 from recsys.config import CandidatesConfig
 from recsys.evaluation import metrics
 from recsys.examples.encode import Encoder
+from recsys.inference.pairs import score_pairs
 from recsys.inference.past_weeks import bought_by
 from recsys.inference.policy import MODES
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.rank import rank
 from recsys.inference.rankers import NetworkRanker, Ranker, rankers_of, signals_for
+from recsys.inference.signals import Signals
 from recsys.inference.sources import Sources, find_candidates, load_sources
 from recsys.models.batches import Positives
 from recsys.models.inputs import Pca, Snapshot
 from recsys.models.network import Recommender
 from recsys.models.prepare import Source
 from recsys.models.registry import TrainedModel
+from recsys.models.trees import PAIRS
 
 K = 12
 #: Pairs of so many positives, and their negatives, are judged after each epoch.
@@ -66,17 +70,32 @@ class Validation:
             for mode in MODES
         }
 
-    def _judge_pairs(self, model: TrainedModel) -> dict[str, float]:
-        scores = model.score_pairs(self.snapshot, self.positives.customers, self.positives.articles)
-        real = np.isfinite(scores)
-        labels = np.zeros(scores.shape, bool)
+    def compare_pairs(self, model: TrainedModel) -> dict[str, dict[str, float]]:
+        """Return ranker -> auc, precision, recall and threshold of a model with both rankers."""
+        signals = signals_for(model, self.snapshot, self.sources.purchases)
+        return {name: self._judge_pairs(model, name, signals) for name in ("network", "trees")}
+
+    def _judge_pairs(
+        self, model: TrainedModel, ranker: str = "network", signals: Signals | None = None
+    ) -> dict[str, float]:
+        articles = self.positives.articles
+        real, labels = articles != PADDING_KEY, np.zeros(articles.shape, bool)
         labels[:, 0] = True
-        labels, scores = labels[real], scores[real]
-        threshold = best_threshold(labels, scores, precision=self.precision)
+        customers = np.broadcast_to(self.positives.customers[:, None], real.shape)
+        scores = score_pairs(
+            model,
+            self.snapshot,
+            customers[real],
+            articles[real],
+            ranker=ranker,
+            sources=self.sources,
+            signals=signals,
+        )
+        threshold = best_threshold(labels[real], scores, precision=self.precision)
         return {
-            "auc": metrics.auc(labels, scores),
-            "precision": metrics.precision(labels, scores, threshold=threshold),
-            "recall": metrics.recall(labels, scores, threshold=threshold),
+            "auc": metrics.auc(labels[real], scores),
+            "precision": metrics.precision(labels[real], scores, threshold=threshold),
+            "recall": metrics.recall(labels[real], scores, threshold=threshold),
             "threshold": threshold,
         }
 
@@ -112,7 +131,7 @@ class Validation:
 def choose_rankers(
     validation: Validation, model: TrainedModel, *, wanted: str
 ) -> tuple[dict[str, str], dict[str, float]]:
-    """Return which ranker is to order each mode's lists, and what was measured of both.
+    """Return which ranker is to order each mode's lists and to judge pairs, and what was measured.
 
     Args:
         validation: judges them.
@@ -120,17 +139,21 @@ def choose_rankers(
         wanted: `best`, `network` or `trees`.
     """
     if model.trees is None:
-        return dict.fromkeys(MODES, "network"), {}
+        return dict.fromkeys([*MODES, PAIRS], "network"), {}
+    pairs = validation.compare_pairs(model)
     found = validation.compare(model)
+    scores = found | {PAIRS: {name: values["auc"] for name, values in pairs.items()}}
     chosen = {
-        mode: max(scores, key=scores.__getitem__) if wanted == "best" else wanted
-        for mode, scores in found.items()
+        mode: max(values, key=values.__getitem__) if wanted == "best" else wanted
+        for mode, values in scores.items()
     }
-    return chosen, {
+    measured = {
         f"{mode}_{name}_ndcg_at_{K}": value
-        for mode, scores in found.items()
-        for name, value in scores.items()
+        for mode, values in found.items()
+        for name, value in values.items()
     }
+    measured |= {f"{PAIRS}_{name}_auc": value for name, value in scores[PAIRS].items()}
+    return chosen, measured | pairs[chosen[PAIRS]]
 
 
 def load_validation(

@@ -128,7 +128,7 @@ def _judge_window(job: Job, version: str, window: Window, *, champion: str | Non
     )
     ablated = ablate_sources(scorer, sources, fewer, truth, config=candidates, k=k)
     threshold = scorer.model.metrics.get("threshold", THRESHOLD)
-    pairs = judge_pairs(scorer, _pairs(job, window), threshold=threshold)
+    pairs = judge_pairs(scorer, sources, _pairs(job, window), threshold=threshold)
     on_sale = np.flatnonzero(scorer.snapshot.is_on_sale).astype(np.int32)
     rankers, columns = scorer.model.rankers, _columns(scorer.model.trees)
     if champion is not None:

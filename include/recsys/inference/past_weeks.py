@@ -6,45 +6,46 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from recsys import log
+from recsys.columns import PADDING_KEY
 from recsys.config import CandidatesConfig, TreesConfig
 from recsys.inference.candidates import Candidates
+from recsys.inference.pairs import gather_pairs
 from recsys.inference.policy import MODES, apply_policy
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.signals import Signals
 from recsys.inference.sources import Sources, find_candidates, load_sources
 from recsys.models.batches import Positives
-from recsys.models.inputs import Snapshot
 from recsys.models.prepare import Source
 from recsys.models.registry import TrainedModel
-from recsys.models.trees import Rows, Trees, fit_trees
+from recsys.models.trees import PAIRS, Rows, Trees, fit_trees
 
 logger = log.get_logger(__name__)
 
 
 def label_week(
     model: TrainedModel,
-    snapshot: Snapshot,
+    signals: Signals,
     sources: Sources,
     customer_keys: Keys,
     truth: Ragged,
     *,
     config: CandidatesConfig,
-) -> tuple[list[str], dict[str, Rows]]:
+) -> tuple[tuple[str, ...], dict[str, Rows]]:
     """Return the columns' names, and the rows of one week for each mode.
 
     Args:
         model: its towers must not have learned from this week.
-        snapshot: as of the week's first day.
-        sources: of the snapshot.
+        signals: as of the week's first day.
+        sources: of the same snapshot.
         customer_keys: [n], whose candidates are found.
         truth: what each customer bought in the week; row = customer key.
         config: of the candidates.
 
     A list without a purchase in it teaches nothing and is left out.
     """
-    signals = Signals.of(snapshot, sources.purchases)
     parts: dict[str, list[Rows]] = defaultdict(list)
-    names: list[str] = []
+    names: tuple[str, ...] = ()
+    snapshot = signals.snapshot
     for found in find_candidates(model, snapshot, sources, customer_keys, config=config):
         bought = truth.take(found.customer_keys)
         for mode, candidates in _by_mode(found, sources):
@@ -81,7 +82,7 @@ def learn_trees(
     config: TreesConfig,
     seed: int,
 ) -> Trees | None:
-    """Return trees, a model a mode, that learned from the candidates of past weeks; None of none.
+    """Return trees, a model a mode and one of pairs, that learned from past weeks; None of none.
 
     Args:
         model: its towers must not have learned from these weeks.
@@ -93,7 +94,7 @@ def learn_trees(
     """
     if not weeks:
         return None
-    names: list[str] = []
+    names: dict[str, tuple[str, ...]] = {}
     parts: dict[str, list[Rows]] = defaultdict(list)
     generator = np.random.default_rng(seed)
     for week in weeks:
@@ -101,18 +102,32 @@ def learn_trees(
         sources = load_sources(
             source.lake, snapshot, transactions=source.transactions, config=candidates
         )
-        customers = generator.permutation(np.unique(week.customers))[: config.customers]
+        signals = Signals.of(snapshot, sources.purchases)
+        chosen = np.sort(generator.permutation(np.unique(week.customers))[: config.customers])
         truth = bought_by(week, customers=len(snapshot.age_bands))
-        names, found = label_week(
-            model, snapshot, sources, np.sort(customers), truth, config=candidates
-        )
+        columns, found = label_week(model, signals, sources, chosen, truth, config=candidates)
+        names |= dict.fromkeys(found, columns)
+        sampled = week.take(np.flatnonzero(np.isin(week.customers, chosen)))
+        names[PAIRS], found[PAIRS] = label_pairs(model, signals, sources, sampled, truth)
         for mode, rows in found.items():
             parts[mode].append(rows)
             logger.info("%s", log.fields(week=week.cutoff, mode=mode, pairs=len(rows.labels)))
     boosters = {}
-    for mode in MODES:
+    for mode in list(parts):  # the rows of a mode go once it is done: each takes gigabytes
         boosters[mode] = fit_trees(Rows.join(parts.pop(mode)), config, seed=seed)
-    return Trees(tuple(names), boosters)
+    return Trees(names, boosters)
+
+
+def label_pairs(
+    model: TrainedModel, signals: Signals, sources: Sources, week: Positives, truth: Ragged
+) -> tuple[tuple[str, ...], Rows]:
+    """Return the columns' names, and a week's purchases and sampled negatives, distinct."""
+    real = week.articles != PADDING_KEY
+    customers = np.broadcast_to(week.customers[:, None], real.shape)[real]
+    pairs, _ = gather_pairs(model, signals.snapshot, sources, customers, week.articles[real])
+    names, features = signals.describe(pairs, as_lists=False)
+    labels = truth.take(pairs.customer_keys).contains(pairs.rows, pairs.article_keys)
+    return names, Rows(features, labels.astype(np.int8), np.empty(0, np.int64))
 
 
 def _by_mode(found: Candidates, sources: Sources) -> Iterator[tuple[str, Candidates]]:

@@ -48,7 +48,7 @@ class TreeRanker:
     def score(self, candidates: Candidates) -> Floats:
         """Return raw scores: to be compared within a customer's list alone."""
         names, features = self.signals.describe(candidates)
-        assert tuple(names) == self.trees.names
+        assert names == self.trees.names[self.mode]
         return self.trees.score(self.mode, features)
 
 

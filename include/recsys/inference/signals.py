@@ -50,14 +50,22 @@ class Signals:
             kinds,
         )
 
-    def describe(self, candidates: Candidates) -> tuple[list[str], Floats]:
-        """Return the names of the columns, and float32 [pairs, columns] of the candidates."""
+    def describe(
+        self, candidates: Candidates, *, as_lists: bool = True
+    ) -> tuple[tuple[str, ...], Floats]:
+        """Return the names of the columns, and float32 [pairs, columns] of the candidates.
+
+        Pairs that are no lists, `as_lists=False`, have no columns of who offered them and of their
+        places among the customer's others.
+        """
         keys = candidates.article_keys
         owners = candidates.customer_keys[candidates.rows]
         past = self.purchases.take(candidates.customer_keys)
         columns = {name: values[keys] for name, values in self.articles.items()}
         columns |= {name: values[owners] for name, values in self.customers.items()}
-        columns |= _offers(candidates, columns["customers_28d"])
+        columns |= {"tower": candidates.scores, "copurchase": candidates.copurchase_scores}
+        if as_lists:
+            columns |= _places(candidates, columns["customers_28d"])
         columns |= self._fit(owners, keys)
         columns |= self._past(candidates, past)
         for name, codes in self.kinds.items():
@@ -65,7 +73,7 @@ class Signals:
         matrix = np.empty((len(columns), len(keys)), np.float32)
         for row, values in zip(matrix, columns.values(), strict=True):
             row[:] = values
-        return list(columns), matrix.T
+        return tuple(columns), matrix.T
 
     def _fit(self, owners: Keys, keys: Keys) -> dict[str, Floats]:
         """Return how the article's price and customers fit this customer."""
@@ -168,8 +176,8 @@ def _describe_customers(snapshot: Snapshot, purchases: PastPurchases) -> Columns
     yield "most_days", most
 
 
-def _offers(candidates: Candidates, customers: Floats) -> dict[str, Floats]:
-    """Return who offered the candidates, with which score and at which place."""
+def _places(candidates: Candidates, customers: Floats) -> dict[str, Floats]:
+    """Return who offered the candidates, and their places in each customer's list."""
     rows = candidates.rows
     scores = {
         "tower": candidates.scores,
@@ -180,8 +188,7 @@ def _offers(candidates: Candidates, customers: Floats) -> dict[str, Floats]:
         f"by_{name}": (candidates.sources & bit > 0).astype(np.float32)
         for name, bit in SOURCES.items()
     }
-    columns |= {f"{name}_rank": _ranks(rows, score) for name, score in scores.items()}
-    return columns | {"tower": candidates.scores, "copurchase": candidates.copurchase_scores}
+    return columns | {f"{name}_rank": _ranks(rows, score) for name, score in scores.items()}
 
 
 def _ranks(rows: NDArray[np.int64], scores: Floats) -> Floats:

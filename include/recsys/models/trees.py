@@ -1,14 +1,19 @@
 """The second ranker: gradient-boosted trees over what is known of each candidate.
 
 LambdaMART (Burges, "From RankNet to LambdaRank to LambdaMART", 2010) as LightGBM has it: trees that
-move what was bought up each customer's list. One model a purchase mode, see `MODES`.
+move what was bought up each customer's list, a model for each purchase mode. One more model, PAIRS,
+says how likely a pair of a customer and an article is a purchase.
 """
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
+
+# LightGBM's threads would spin while they wait for each other: slow where other work runs.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import lightgbm as lgb
 import numpy as np
@@ -19,6 +24,8 @@ from recsys.config import TreesConfig
 Floats = NDArray[np.float32]
 
 NAMES = "trees.json"
+#: The name of the model of single pairs; the others have those of purchase modes.
+PAIRS = "pairs"
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Rows:
     """Candidates to learn from, those of a customer and week together.
 
     features: float32 [rows, columns]; labels: int8 [rows], 1 bought; groups: int64 [lists], rows of
-    each list, in order.
+    each list, in order, or empty where the rows are single pairs.
     """
 
     features: Floats
@@ -45,13 +52,17 @@ class Rows:
 
 @dataclass(frozen=True)
 class Trees:
-    """A trained model for each mode, and the names of the columns that all of them read."""
+    """A trained model for each mode and for PAIRS, and the names of the columns that each reads."""
 
-    names: tuple[str, ...]
-    boosters: dict[str, lgb.Booster]
+    names: Mapping[str, tuple[str, ...]]
+    boosters: Mapping[str, lgb.Booster]
 
     def score(self, mode: str, features: Floats) -> Floats:
-        """Return float32 [rows]: the higher, the sooner bought; compare only within a list."""
+        """Return float32 [rows]: the higher, the sooner bought.
+
+        Scores of a mode compare only within a list; those of PAIRS are probabilities among a
+        purchase and its sampled negatives.
+        """
         if not len(features):
             return np.zeros(0, np.float32)
         return np.asarray(self.boosters[mode].predict(features), np.float32)
@@ -60,34 +71,37 @@ class Trees:
         """Return each column's share of what all splits gained, largest first."""
         gains = self.boosters[mode].feature_importance("gain")
         shares = gains / max(gains.sum(), 1e-12)
-        pairs = zip(self.names, shares.tolist(), strict=True)
+        pairs = zip(self.names[mode], shares.tolist(), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
     def save(self, folder: Path) -> None:
-        """Write LightGBM's own text format, a file a mode, and the names."""
+        """Write LightGBM's own text format, a file a model, and the names."""
         for mode, booster in self.boosters.items():
             booster.save_model(folder / f"trees-{mode}.txt")
-        known: dict[str, Any] = {"names": self.names, "modes": list(self.boosters)}
-        (folder / NAMES).write_text(json.dumps(known, indent=1), encoding="utf-8")
+        (folder / NAMES).write_text(json.dumps(dict(self.names), indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Return what `save` wrote."""
-        known = json.loads((folder / NAMES).read_text(encoding="utf-8"))
-        boosters = {
-            mode: lgb.Booster(model_file=folder / f"trees-{mode}.txt") for mode in known["modes"]
-        }
-        return cls(tuple(known["names"]), boosters)
+        names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
+        return cls(
+            {mode: tuple(columns) for mode, columns in names.items()},
+            {mode: lgb.Booster(model_file=folder / f"trees-{mode}.txt") for mode in names},
+        )
 
 
 def fit_trees(rows: Rows, config: TreesConfig, *, seed: int) -> lgb.Booster:
-    """Return trees that order each list; the same rows, settings and seed give the same trees."""
+    """Return trees that order each list, or that judge single pairs where there are no lists.
+
+    The same rows, settings and seed give the same trees.
+    """
+    lists = len(rows.groups) > 0
     parameters = {
-        "objective": "lambdarank",
+        "objective": "lambdarank" if lists else "binary",
         "lambdarank_truncation_level": config.truncation,
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
-        "min_data_in_leaf": config.min_rows,
+        "min_data_in_leaf": config.min_rows if lists else config.min_pairs,
         "lambda_l2": config.l2,
         "feature_fraction": config.column_share,
         "bagging_fraction": config.row_share,
@@ -97,5 +111,5 @@ def fit_trees(rows: Rows, config: TreesConfig, *, seed: int) -> lgb.Booster:
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lgb.Dataset(rows.features, rows.labels, group=rows.groups)
+    data = lgb.Dataset(rows.features, rows.labels, group=rows.groups if lists else None)
     return lgb.train(parameters, data, config.trees)

@@ -140,7 +140,9 @@ def test_customers_are_drawn_with_the_seed_from_those_who_bought() -> None:
     assert sample_customers(truth, limit=99, seed=1).tolist() == list(range(2, 52))
 
 
-def test_pairs_are_judged_at_the_threshold(fixed_model: Any, toy_snapshot: Snapshot) -> None:
+def test_pairs_are_judged_at_the_threshold(
+    fixed_model: Any, toy_snapshot: Snapshot, sources: Sources
+) -> None:
     pairs = pa.table(
         {
             "customer_key": pa.array([2, 2, 3, 3], pa.int32()),
@@ -150,6 +152,6 @@ def test_pairs_are_judged_at_the_threshold(fixed_model: Any, toy_snapshot: Snaps
     )
 
     # Scores 0.95, 0.7, 0.6, 0.4: of the four bought-sampled pairs one is the wrong way round.
-    assert judge_pairs(Scorer(fixed_model, toy_snapshot), pairs, threshold=0.65) == {
+    assert judge_pairs(Scorer(fixed_model, toy_snapshot), sources, pairs, threshold=0.65) == {
         "pairs": 4, "auc": 0.75, "precision": 0.5, "recall": 0.5, "threshold": 0.65,
     }  # fmt: skip

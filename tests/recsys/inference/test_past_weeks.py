@@ -10,8 +10,9 @@ import pytest
 from tests.recsys.models.conftest import fill_lake
 
 from recsys.config import CandidatesConfig, ModelConfig, TreesConfig
-from recsys.inference.past_weeks import bought_by, label_week, learn_trees, split_weeks
+from recsys.inference.past_weeks import bought_by, label_pairs, label_week, learn_trees, split_weeks
 from recsys.inference.ragged import Ragged
+from recsys.inference.signals import Signals
 from recsys.inference.sources import Sources
 from recsys.models.batches import Positives
 from recsys.models.inputs import Snapshot
@@ -45,7 +46,8 @@ def test_each_mode_has_its_own_candidates_and_labels(
     fixed_model: Any, toy_snapshot: Snapshot, sources: Sources
 ) -> None:
     customers = np.array([2, 3, 5], np.int32)
-    names, rows = label_week(fixed_model, toy_snapshot, sources, customers, TRUTH, config=CONFIG)
+    signals = Signals.of(toy_snapshot, sources.purchases)
+    names, rows = label_week(fixed_model, signals, sources, customers, TRUTH, config=CONFIG)
     # On sale are 2..7. With past purchases both customers bought something ...
     assert rows["all"].groups.tolist() == [6, 6]
     assert rows["all"].labels.tolist() == [1, 1, 0, 0, 0, 0, *[0, 0, 1, 0, 0, 0]]
@@ -68,6 +70,20 @@ def test_positives_are_distinct_articles_by_customer() -> None:
     assert bought_by(week, customers=4).padded().tolist() == [[0], [0], [5], [7]]
 
 
+def test_pairs_are_purchases_and_sampled_negatives_each_once(
+    fixed_model: Any, toy_snapshot: Snapshot, sources: Sources
+) -> None:
+    # Customer 2 bought 3, and 7 and 5 were drawn; 3 again, and 7; customer 3 bought 4.
+    articles = np.array([[3, 7, 5], [3, 7, 0], [4, 6, 0]], np.int32)
+    week = Positives(RUN_DATE, np.array([2, 2, 3], np.int32), articles)
+    signals = Signals.of(toy_snapshot, sources.purchases)
+    names, rows = label_pairs(fixed_model, signals, sources, week, TRUTH)
+    assert rows.labels.tolist() == [1, 0, 0, 1, 0]  # 3, 5, 7 and 4, 6
+    assert rows.groups.tolist() == []
+    assert rows.features.shape == (5, len(names))
+    assert not [name for name in names if name.startswith("by_") or name.endswith("_rank")]
+
+
 @pytest.mark.tensorflow
 def test_trees_see_nothing_of_the_week_they_predict(lake: Lake) -> None:
     from recsys.models.network import Recommender
@@ -79,7 +95,7 @@ def test_trees_see_nothing_of_the_week_they_predict(lake: Lake) -> None:
     examples, encoder = prepare(source, early)
     network = Recommender(network_shape(examples, encoder, ModelConfig(dim=8)))
     model = TrainedModel(network, encoder)
-    settings = TreesConfig(trees=5, min_rows=5, customers=30)
+    settings = TreesConfig(trees=5, min_rows=5, min_pairs=5, customers=30)
 
     def learn(weeks: list[Positives]) -> Any:
         trees = learn_trees(model, source, weeks, candidates=CONFIG, config=settings, seed=3)
@@ -87,7 +103,7 @@ def test_trees_see_nothing_of_the_week_they_predict(lake: Lake) -> None:
 
     assert learn([]) is None
     learned = learn(list(late))
-    assert sorted(learned) == ["all", "novel"]
+    assert sorted(learned) == ["all", "novel", "pairs"]
     assert learn(list(late)) == learned
     # Other purchases in the week are other labels, and so other trees.
     other = replace(late[0], articles=np.roll(late[0].articles, 7, axis=0))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from recsys.config import TreesConfig
-from recsys.models.trees import Rows, Trees, fit_trees
+from recsys.models.trees import PAIRS, Rows, Trees, fit_trees
 
-CONFIG = TreesConfig(trees=30, min_rows=5)
+CONFIG = TreesConfig(trees=30, min_rows=5, min_pairs=20)
 
 
 def rows(seed: int, lists: int = 200) -> Rows:
@@ -30,7 +30,7 @@ def hits(scores: np.ndarray, truth: Rows) -> float:
 @pytest.fixture(scope="module")
 def trees() -> Trees:
     boosters = {"novel": fit_trees(rows(1), CONFIG, seed=7)}
-    return Trees(("price", "sales", "age", "rank"), boosters)
+    return Trees({"novel": ("price", "sales", "age", "rank")}, boosters)
 
 
 def test_what_was_bought_moves_up_unseen_lists(trees: Trees) -> None:
@@ -71,3 +71,13 @@ def test_saved_trees_score_the_same(trees: Trees, tmp_path: Path) -> None:
 
 def test_nothing_to_score(trees: Trees) -> None:
     assert trees.score("novel", np.empty((0, 4), np.float32)).shape == (0,)
+
+
+def test_single_pairs_get_probabilities() -> None:
+    random = np.random.default_rng(6)
+    features = random.random((4000, 4), dtype=np.float32)
+    bought = random.random(4000) < features[:, 0]
+    pairs = Rows(features, bought.astype(np.int8), np.empty(0, np.int64))
+    trees = Trees({}, {PAIRS: fit_trees(pairs, CONFIG, seed=7)})
+    asked = np.array([[0.1, 0.5, 0.5, 0.5], [0.9, 0.5, 0.5, 0.5]], np.float32)
+    np.testing.assert_allclose(trees.score(PAIRS, asked), [0.1, 0.9], atol=0.15)
