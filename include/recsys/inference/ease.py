@@ -40,12 +40,14 @@ def fit_ease(
     place[keys] = np.arange(len(keys))
     known = history_of(purchases).where(place[purchases.articles.keys] >= 0)
     bought = replace(known, keys=place[known.keys].astype(np.int32)).to_sparse(len(keys))
-    weights = _solve((bought.T @ bought).toarray(), config.l2)
-    weights[:, ~is_on_sale[keys]] = 0
-    strongest = _strongest(weights, config.neighbours)
-    rows, others = np.nonzero(strongest)
-    cells = (keys[rows], keys[others])
-    return csr_array((strongest[rows, others], cells), shape=(size, size))
+    towards = _solve((bought.T @ bought).toarray(), config.l2)
+    towards[~is_on_sale[keys]] = 0
+    strongest = _strongest(towards, config.neighbours)
+    values = np.take_along_axis(towards, strongest, axis=1).ravel()
+    cells = (keys[strongest].ravel(), np.repeat(keys, strongest.shape[1]))
+    closeness = csr_array((values, cells), shape=(size, size))
+    closeness.eliminate_zeros()
+    return closeness
 
 
 def history_of(purchases: PastPurchases) -> Ragged:
@@ -62,7 +64,7 @@ def _popular(purchases: PastPurchases, size: int, config: EaseConfig) -> NDArray
 
 
 def _solve(gram: NDArray[np.float32], l2: float) -> NDArray[np.float32]:
-    """Return B of the module's docstring; overwrites the Gram matrix."""
+    """Return B of the module's docstring, transposed; overwrites the Gram matrix."""
     if not len(gram):
         return gram
     gram[np.diag_indices(len(gram))] += np.float32(l2)
@@ -71,18 +73,14 @@ def _solve(gram: NDArray[np.float32], l2: float) -> NDArray[np.float32]:
     inverse, failed_too = lapack.spotri(factor, lower=False, overwrite_c=True)
     assert not (failed or failed_too)  # a Gram matrix plus a positive diagonal has an inverse
     inverse = np.triu(inverse)
-    diagonal = np.diag(inverse).copy()
     inverse += np.triu(inverse, 1).T
-    weights = -inverse / diagonal
-    np.fill_diagonal(weights, 0)
-    return np.asarray(weights, np.float32)
+    inverse /= -np.diag(inverse)[:, None]
+    np.fill_diagonal(inverse, 0)
+    return np.asarray(inverse, np.float32)
 
 
-def _strongest(weights: NDArray[np.float32], number: int) -> NDArray[np.float32]:
-    """Return the weights with only the `number` largest magnitudes towards each article."""
-    if number >= len(weights):
-        return weights
-    kept = np.zeros_like(weights)
-    rows = np.argpartition(-np.abs(weights), number, axis=0)[:number]
-    np.put_along_axis(kept, rows, np.take_along_axis(weights, rows, axis=0), axis=0)
-    return kept
+def _strongest(towards: NDArray[np.float32], number: int) -> NDArray[np.int64]:
+    """Return the columns of the `number` largest magnitudes of each row, [rows, number]."""
+    if number >= len(towards):
+        return np.tile(np.arange(len(towards)), (len(towards), 1))
+    return np.argpartition(-np.abs(towards), number, axis=1)[:, :number]
