@@ -130,7 +130,7 @@ def by_workers(frame: DataFrame, work: Work, schema: pa.Schema) -> DataFrame:
 
 @dataclass(frozen=True)
 class Written:
-    """What `write_parquet` wrote: rows, their layout, and the addresses of its files in order."""
+    """What `write_work` wrote: rows, their layout, and the addresses of its files in order."""
 
     rows: int
     schema: pa.Schema
@@ -138,22 +138,27 @@ class Written:
 
 
 def write_parquet(frame: DataFrame, path: str) -> Written:
-    """Write a frame into a folder that is there.
+    """Write a frame into a folder that is there, see `write_work`."""
+    return write_work(frame, iter, arrow_schema(frame), path)
 
-    Arrow writes, in the workers: equal rows in equal order are equal files, byte for byte, and a
-    task that is run again replaces what it had written. Spark's own writer lists the encodings of a
-    column in another order in each Java process.
+
+def write_work(frame: DataFrame, work: Work, schema: pa.Schema, path: str) -> Written:
+    """Write what `work` makes of a frame, in the worker that made it, into a folder that is there.
+
+    Arrow writes: equal rows in equal order are equal files, byte for byte, and a task that is run
+    again replaces what it had written. Spark's own writer lists the encodings of a column in
+    another order in each Java process.
     """
-    schema = arrow_schema(frame)
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         context = TaskContext.get()
         assert context is not None  # this runs in a task
-        first = next(batches, None)
+        done = iter(work(batches))
+        first = next(done, None)
         if first is None:
             return
         file = f"{path}/part-{context.partitionId():05d}.parquet"
-        rows = _write_file(file, chain([first], batches), schema)
+        rows = _write_file(file, chain([first], done), schema)
         yield pa.RecordBatch.from_pydict({"file": [file], "rows": [rows]}, FILES)
 
     done = {row.file: row.rows for row in by_workers(frame, write, FILES).collect()}

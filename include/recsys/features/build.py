@@ -101,20 +101,20 @@ def _describe(job: Job, cutoff: date, earlier: date | None) -> dict[str, pa.Tabl
 def _summarise(job: Job, cutoff: date, catalogue: Catalogue) -> tuple[pa.Table, pa.Table]:
     """Return the facts of customers and articles from the whole history, by Spark."""
     from recsys.features.histories import split_summaries, summarise_histories
-    from recsys.spark import build_session, read_parquet, write_parquet
+    from recsys.spark import build_session, read_parquet
 
     transactions = job.partition(TRANSACTIONS)
     rows = job.lake.require(transactions).rows
     session = build_session(job.config, job.name, rows=rows)
-    frame = summarise_histories(
-        read_parquet(session, job.lake.files(transactions, before=str(cutoff))),
-        catalogue,
-        cutoff=cutoff,
-        history_length=job.config.features.history_length,
-        tasks=max(job.config.spark.shuffle_partitions, rows // TASK_ROWS),
-    )
     with job.lake.scratch(f"features/{cutoff}") as folder:
-        write_parquet(frame, folder)
+        summarise_histories(
+            read_parquet(session, job.lake.files(transactions, before=str(cutoff))),
+            catalogue,
+            cutoff=cutoff,
+            history_length=job.config.features.history_length,
+            tasks=max(job.config.spark.shuffle_partitions, rows // TASK_ROWS),
+            path=folder,
+        )
         return split_summaries(job.lake.read_folder(folder))
 
 

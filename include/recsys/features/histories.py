@@ -17,7 +17,7 @@ from recsys.features.facts import (
     summarise_customers,
 )
 from recsys.features.history import COLUMNS, Pairs, Purchases
-from recsys.spark import to_struct
+from recsys.spark import write_work
 
 #: One pass makes both: a row is of a customer, or of what one worker's customers bought of an
 #: article.
@@ -60,8 +60,9 @@ def summarise_histories(
     cutoff: date,
     history_length: int,
     tasks: int,
-) -> DataFrame:
-    """Return SUMMARIES of all purchases before the cutoff, in no order.
+    path: str,
+) -> None:
+    """Write SUMMARIES of all purchases before the cutoff, in no order.
 
     Args:
         transactions: cleaned.transactions.
@@ -69,10 +70,11 @@ def summarise_histories(
         cutoff: as of which day.
         history_length: recent articles of a customer.
         tasks: into how many the customers are cut; each holds its part in memory.
+        path: address of a folder that is there, for Parquet files.
     """
     by_customer = transactions.select(*COLUMNS).repartition(tasks, C.CUSTOMER_KEY)
     summarise = _Summarise(catalogue, cutoff, history_length)
-    return by_customer.mapInArrow(summarise, to_struct(SUMMARIES))
+    write_work(by_customer, summarise, SUMMARIES, path)
 
 
 def split_summaries(summaries: pa.Table) -> tuple[pa.Table, pa.Table]:

@@ -1,9 +1,11 @@
 """The facts that Spark's workers find for their customers are those of one process for all."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from pyspark.sql import SparkSession
 from tests.recsys.features.conftest import (
@@ -16,7 +18,6 @@ from tests.recsys.features.conftest import (
 from recsys.features.facts import Catalogue
 from recsys.features.histories import SUMMARIES, split_summaries, summarise_histories
 from recsys.features.history import Purchases
-from recsys.spark import to_struct
 
 pytestmark = pytest.mark.spark
 
@@ -27,18 +28,22 @@ ROWS = [
 
 
 @pytest.fixture
-def spread(spark: SparkSession) -> Callable[..., tuple[pa.Table, pa.Table, pa.Table]]:
+def spread(
+    spark: SparkSession, tmp_path: Path
+) -> Callable[..., tuple[pa.Table, pa.Table, pa.Table]]:
     def spread(*rows: Any) -> tuple[pa.Table, pa.Table, pa.Table]:
         transactions = make_transactions(*rows)
-        frame = summarise_histories(
+        summarise_histories(
             spark.createDataFrame(transactions).repartition(3),
             Catalogue.of(make_customers({2: 22, 3: 40}), make_articles({10: "Shoes", 11: None})),
             cutoff=CUTOFF,
             history_length=4,
             tasks=3,
+            path=str(tmp_path),
         )
-        assert frame.schema == to_struct(SUMMARIES)
-        return transactions, *split_summaries(frame.toArrow())
+        summaries = pyarrow.parquet.read_table(tmp_path)
+        assert summaries.schema == SUMMARIES
+        return transactions, *split_summaries(summaries)
 
     return spread
 
