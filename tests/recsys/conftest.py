@@ -1,6 +1,6 @@
 """A world of six articles and four customers that fits on a page, and a model of known scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import ClassVar
@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from recsys.config import CandidatesConfig
 from recsys.examples.encode import ARTICLE_COLUMNS, CUSTOMER_COLUMNS
 from recsys.features.interactions import Catalogue, CustomerRows
 from recsys.inference.purchases import DECAYS, PURCHASES
 from recsys.inference.run import Scorer
+from recsys.inference.sources import Sources
 from recsys.job import Job
 from recsys.manifest import Part
 from recsys.models.inputs import Snapshot
@@ -163,6 +165,27 @@ def toy_copurchases() -> pa.Table:
             "score": pa.array(scores, pa.float64()),
         }
     )
+
+
+@pytest.fixture
+def toy_sources(
+    toy_snapshot: Snapshot,
+    toy_purchases: pa.Table,
+    toy_popularity: pa.Table,
+    toy_copurchases: pa.Table,
+) -> Callable[..., Sources]:
+    """Make the toy world's sources, with other purchases where they are given."""
+
+    def build(config: CandidatesConfig, purchases: pa.Table = toy_purchases) -> Sources:
+        return Sources.build(
+            toy_snapshot,
+            purchases=purchases,
+            popularity=toy_popularity,
+            copurchases=toy_copurchases,
+            config=config,
+        )
+
+    return build
 
 
 RUN_DATE = date(2020, 9, 1)

@@ -1,9 +1,9 @@
 """Lists without a source, on the toy world of tests/recsys/conftest.py."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from recsys.config import CandidatesConfig
@@ -23,19 +23,8 @@ CUSTOMERS = np.array([2, 3], np.int32)
 
 
 @pytest.fixture
-def sources(
-    toy_snapshot: Snapshot,
-    toy_purchases: pa.Table,
-    toy_popularity: pa.Table,
-    toy_copurchases: pa.Table,
-) -> Sources:
-    return Sources.build(
-        toy_snapshot,
-        purchases=toy_purchases,
-        popularity=toy_popularity,
-        copurchases=toy_copurchases,
-        config=CONFIG,
-    )
+def sources(toy_sources: Callable[..., Sources]) -> Sources:
+    return toy_sources(CONFIG)
 
 
 def test_only_what_a_source_alone_offered_is_gone() -> None:

@@ -1,5 +1,6 @@
 """A model next to baselines, on the toy world of tests/recsys/conftest.py."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,20 +28,8 @@ CUSTOMERS = np.array([2, 3], np.int32)
 
 
 @pytest.fixture
-def sources(
-    fixed_model: Any,
-    toy_snapshot: Snapshot,
-    toy_purchases: pa.Table,
-    toy_popularity: pa.Table,
-    toy_copurchases: pa.Table,
-) -> Sources:
-    return Sources.build(
-        toy_snapshot,
-        purchases=toy_purchases,
-        popularity=toy_popularity,
-        copurchases=toy_copurchases,
-        config=CONFIG,
-    )
+def sources(toy_sources: Callable[..., Sources]) -> Sources:
+    return toy_sources(CONFIG)
 
 
 @pytest.fixture

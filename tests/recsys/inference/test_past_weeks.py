@@ -1,11 +1,11 @@
 """What trees learn from: candidates of past weeks."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from tests.recsys.models.conftest import fill_lake
 
@@ -27,19 +27,8 @@ TRUTH = Ragged.of([[], [], [2, 3], [4], [], []])
 
 
 @pytest.fixture
-def sources(
-    toy_snapshot: Snapshot,
-    toy_purchases: pa.Table,
-    toy_popularity: pa.Table,
-    toy_copurchases: pa.Table,
-) -> Sources:
-    return Sources.build(
-        toy_snapshot,
-        purchases=toy_purchases,
-        popularity=toy_popularity,
-        copurchases=toy_copurchases,
-        config=CONFIG,
-    )
+def sources(toy_sources: Callable[..., Sources]) -> Sources:
+    return toy_sources(CONFIG)
 
 
 def test_each_mode_has_its_own_candidates_and_labels(

@@ -1,5 +1,6 @@
 """What each source offers, on the toy world of tests/recsys/conftest.py."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,9 @@ LIMITS: dict[str, Any] = {
 
 
 @pytest.fixture
-def sources(
-    toy_snapshot: Snapshot,
-    toy_purchases: pa.Table,
-    toy_popularity: pa.Table,
-    toy_copurchases: pa.Table,
-) -> Sources:
-    return Sources.build(
-        toy_snapshot,
-        purchases=pa.concat_tables([toy_purchases, *also_bought(toy_purchases, 2, 6, 7)]),
-        popularity=toy_popularity,
-        copurchases=toy_copurchases,
-        config=CandidatesConfig(**LIMITS),
-    )
+def sources(toy_sources: Callable[..., Sources], toy_purchases: pa.Table) -> Sources:
+    purchases = pa.concat_tables([toy_purchases, *also_bought(toy_purchases, 2, 6, 7)])
+    return toy_sources(CandidatesConfig(**LIMITS), purchases)
 
 
 def also_bought(purchases: pa.Table, *articles: int) -> list[pa.Table]:
