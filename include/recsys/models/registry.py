@@ -191,7 +191,7 @@ def load_model(folder: Path, role: Role = "served") -> TrainedModel:
         version=card["version"],
         metrics=card["metrics"],
         trees=Trees.load(folder) if NAMES in card["sha256"] else None,
-        rankers=card["rankers"],
+        rankers=card.get("rankers"),  # models of before had the network alone
     )
 
 
