@@ -71,18 +71,18 @@ class TwoTower(tfrs.Model):
         """Return the softmax loss over the batch."""
         articles, statistics = features["article"], features["statistic"]
         rows = features["customer_row"]
-        get = lambda name, rows: tf.gather(self.data[name], rows)  # noqa: E731
+        numbers = self._get("article_numbers", statistics)
+        images = self._get("image_vectors", articles)
         return self.task(
-            self.query(features["customer"], rows, [get("customer_numbers", rows)]),
-            self.candidate(
-                articles,
-                articles,
-                [get("article_numbers", statistics), get("image_vectors", articles)],
-            ),
-            candidate_sampling_probability=get("positive_shares", statistics),
+            self.query(features["customer"], rows, [self._get("customer_numbers", rows)]),
+            self.candidate(articles, articles, [numbers, images]),
+            candidate_sampling_probability=self._get("positive_shares", statistics),
             candidate_ids=articles,
             compute_metrics=False,
         )
+
+    def _get(self, name, rows):
+        return tf.gather(self.data[name], rows)
 
 
 def main(argv=None):
