@@ -180,6 +180,8 @@ class PublishConfig(Frozen):
     retain_runs: PositiveInt = 3
     late_after_hours: PositiveInt = 36
     lock_timeout_ms: PositiveInt = 2000
+    #: How long a publisher waits for a server that is away or starting.
+    connect_wait_s: NonNegativeInt = 60
     #: `newer`: an older run date never becomes active by itself. `always`: it does.
     activate: Literal["newer", "always"] = "newer"
 

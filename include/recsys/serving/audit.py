@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recsys.columns import Columns as C
 from recsys.errors import DataError
@@ -17,25 +16,28 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Audit:
-    """Counts what is wrong, block by block; `faults` says how many customers, and names one."""
+    """Counts what is wrong, block by block; in the end says how many customers, and names one."""
 
     def __init__(self, snapshot: Snapshot, run: Run) -> None:
+        self.run = run
         self._snapshot = snapshot
-        self._run = run
         self._articles = rows_by_key(snapshot.articles.column(C.ARTICLE_KEY).to_numpy())
-        self._forbidden = snapshot.forbidden(run.policy, run.policy_days)
         self._lists = np.zeros(snapshot.customers.num_rows, dtype=np.int32)
+        self._pairs: list[npt.NDArray[np.int64]] = []
         self._counts: Counter[str] = Counter()
         self._first: dict[str, str] = {}
-        self.reasons: set[str] = set()
+
+    @property
+    def found(self) -> bool:
+        """Whether a fault was seen already; purchases are looked at in the end."""
+        return bool(self._counts)
 
     def see(self, block: Block) -> None:
         """Check one block of lists."""
-        k = self._run.k
+        k = self.run.k
         self._count_lists(np.r_[block.customers, block.uneven])
         self._note(f"without exactly {k} recommendations", block.uneven)
         ascending = np.sort(block.articles, axis=1)
-        codes = pair_codes(block.customers[:, None], block.articles)
         unknown = find_rows(self._articles, block.articles.ravel()).reshape(-1, k) < 0
         with np.errstate(invalid="ignore"):
             rising = block.scores[:, 1:] > block.scores[:, :-1]
@@ -45,21 +47,31 @@ class Audit:
             "with an article that is not in the catalogue": unknown,
             "with a score that is not finite": ~np.isfinite(block.scores),
             "with a score that rises with rank": rising,
-            f"with an article bought before (policy {self._run.policy})": contains(
-                self._forbidden, codes
-            ),
         }
         for fault, mask in wrong.items():
             self._note(fault, block.customers[mask.any(axis=1)])
         if block.reasons.null_count:
-            missing = pc.is_null(block.reasons).to_numpy(zero_copy_only=False).reshape(-1, k)
+            missing = np.asarray(block.reasons.is_null()).reshape(-1, k)
             self._note(
                 "with a recommendation without a reason", block.customers[missing.any(axis=1)]
             )
-        self.reasons.update(r for r in pc.unique(block.reasons).to_pylist() if r is not None)
+        self._pairs.append(pair_codes(block.customers[:, None], ascending))
 
-    def faults(self) -> list[str]:
-        """Return one sentence for each kind of fault in what was seen; none means publish."""
+    def require_none(self, forbidden: npt.NDArray[np.int64]) -> None:
+        """Hold the lists that were seen against what they may not name, and judge all of it.
+
+        Raises:
+            DataError: naming each kind of fault, how many customers have it, and one of them.
+        """
+        bought = f"with an article bought before (policy {self.run.policy})"
+        for codes in self._pairs:
+            rows = contains(forbidden, codes).any(axis=1)
+            self._note(bought, (codes[rows, 0] >> 32).astype(np.int32))
+        faults = self._faults() + _side_faults(self._snapshot)
+        if faults:
+            raise DataError([f"recommendations[{self.run.run_date}]: {fault}" for fault in faults])
+
+    def _faults(self) -> list[str]:
         ids = self._snapshot.customers.column(C.CUSTOMER_ID)
         for fault, rows in (
             ("without recommendations", np.flatnonzero(self._lists == 0)),
@@ -90,19 +102,16 @@ class Audit:
         return str(self._snapshot.customers.column(C.CUSTOMER_ID)[row].as_py())
 
 
-def audit(snapshot: Snapshot, run: Run) -> list[str]:
-    """Return the reasons that occur, sorted, when every list and side table is in order.
+def audit(snapshot: Snapshot, run: Run) -> None:
+    """Check every list and side table of a run.
 
     Raises:
-        DataError: naming each kind of fault, how many customers have it, and one of them.
+        DataError: as `Audit.require_none`.
     """
     checks = Audit(snapshot, run)
     for block in read_blocks(snapshot.lists, run.k):
         checks.see(block)
-    faults = checks.faults() + _side_faults(snapshot)
-    if faults:
-        raise DataError([f"recommendations[{run.run_date}]: {fault}" for fault in faults])
-    return sorted(checks.reasons)
+    checks.require_none(snapshot.forbidden(run.policy, run.policy_days))
 
 
 def _side_faults(snapshot: Snapshot) -> list[str]:

@@ -1,83 +1,93 @@
-"""Arrow tables into Postgres and back by COPY, in bounded memory and without a loop over rows."""
+"""Arrow tables into Postgres by binary COPY, in bounded memory."""
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 from psycopg2.extensions import cursor as Cursor
 
+from recsys.serving.binary import HEADER, TRAILER, encode
+
+T = TypeVar("T")
+
 READ_BYTES = 1 << 20
+#: Rows encoded at a time; a batch must stay below 2 GiB.
+BATCH_ROWS = 20_000
 
 
-class CsvStream:
-    """A file to read from: tables one after the other as CSV without a header.
+@dataclass(frozen=True)
+class Copied:
+    """What Postgres took."""
 
-    A missing value is an empty field, an empty text a quoted one, as COPY wants them. `sha256`
-    is that of everything read so far.
+    rows: int
+    #: Of the rows as they were sent.
+    sha256: str
+
+
+class RowStream:
+    """A file to read from: tables one after the other as COPY's binary format.
+
+    The tables are made, and encoded, on a thread of their own, one batch ahead of the reader.
+    `sha256` is that of everything read so far. What the making of a table raises is in `error`:
+    psycopg2 tells the server, and forgets its kind.
     """
 
     def __init__(self, tables: Iterable[pa.Table]) -> None:
-        self._texts = self._encode(tables)
-        self._buffer = b""
+        self._parts = _one_ahead(_encode(tables))
+        self._rest = memoryview(b"")
         self.sha256 = hashlib.sha256()
-        self.rows = 0
+        self.error: Exception | None = None
 
     def read(self, size: int = READ_BYTES) -> bytes:
         """Return up to `size` bytes; none at the end."""
-        while not self._buffer:
-            text = next(self._texts, None)
-            if text is None:
-                return b""
-            self.sha256.update(text)
-            self._buffer = text
-        chunk, self._buffer = self._buffer[:size], self._buffer[size:]
-        return chunk
+        if not self._rest:
+            try:
+                self._rest = memoryview(next(self._parts, b""))
+            except Exception as error:
+                self.error = error
+                raise
+            self.sha256.update(self._rest)
+        chunk, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(chunk)
 
     def readline(self, size: int = READ_BYTES) -> bytes:
         """Return what `read` does: COPY asks for no lines, but psycopg2 for the method."""
         return self.read(size)
 
-    def _encode(self, tables: Iterable[pa.Table]) -> Iterator[bytes]:
-        options = pyarrow.csv.WriteOptions(include_header=False)
-        for table in tables:
-            self.rows += table.num_rows
-            for batch in table.to_batches(max_chunksize=20_000):
-                sink = io.BytesIO()
-                pyarrow.csv.write_csv(batch, sink, options)
-                yield sink.getvalue()
 
+def copy_in(
+    cursor: Cursor, table: str, columns: Iterable[str], tables: Iterable[pa.Table]
+) -> Copied:
+    """Fill a table that this transaction made; types of columns must be those of `tables`.
 
-def copy_in(cursor: Cursor, table: str, columns: Iterable[str], tables: Iterable[pa.Table]) -> str:
-    """Fill a table that this transaction made, and return the sha256 of the rows sent."""
-    stream = CsvStream(tables)
-    cursor.copy_expert(
-        f"COPY {table} ({', '.join(columns)}) FROM STDIN WITH (FORMAT csv, FREEZE)",
-        stream,
-        size=READ_BYTES,
-    )
-    return stream.sha256.hexdigest()
-
-
-def array_texts(values: npt.NDArray[np.generic]) -> pa.Array:
-    """Return each row of [n, k] numbers as a Postgres array literal.
-
-    >>> array_texts(np.array([[1, 2], [3, 4]])).to_pylist()
-    ['{1,2}', '{3,4}']
+    Raises:
+        Exception: whatever the making of `tables` raises.
+        psycopg2.Error: Postgres refused, or is gone.
     """
-    n, k = values.shape
-    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * k)
-    return list_texts(pa.ListArray.from_arrays(offsets, pa.array(values.ravel())))
+    stream = RowStream(tables)
+    copy = f"COPY {table} ({', '.join(columns)}) FROM STDIN WITH (FORMAT binary, FREEZE)"
+    try:
+        cursor.copy_expert(copy, stream, size=READ_BYTES)
+    except Exception as error:
+        raise stream.error or error from None
+    return Copied(cursor.rowcount, stream.sha256.hexdigest())
 
 
-def list_texts(lists: pa.ListArray) -> pa.Array:
-    """Return lists of numbers as Postgres array literals; a missing list is an empty one."""
-    texts = pc.cast(lists.flatten(), pa.string())
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-    offsets = pa.array(np.r_[0, np.cumsum(lengths)].astype(np.int32))
-    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, texts), ",")
-    return pc.binary_join_element_wise("{", joined, "}", "")
+def _encode(tables: Iterable[pa.Table]) -> Iterator[bytes | memoryview]:
+    yield HEADER
+    for table in tables:
+        for batch in table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
+            yield encode(batch)
+    yield TRAILER
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the items, the next one of which is made meanwhile on another thread."""
+    with ThreadPoolExecutor(max_workers=1) as maker:
+        item = maker.submit(next, items, None)
+        while (made := item.result()) is not None:
+            item = maker.submit(next, items, None)
+            yield made

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset
 
 from recsys.columns import Columns as C
@@ -29,14 +28,17 @@ class Block:
     ranks: npt.NDArray[np.int32]  # [n, k]
     articles: npt.NDArray[np.int32]  # [n, k]
     scores: npt.NDArray[np.float32]  # [n, k]
-    reasons: pa.Array  # strings [n * k]
+    reasons: pa.DictionaryArray  # [n * k]
     uneven: npt.NDArray[np.int32]
 
 
 def read_blocks(
     dataset: pyarrow.dataset.Dataset, k: int, *, rows: int = BLOCK_ROWS
 ) -> Iterator[Block]:
-    """Yield recommendations in blocks of whole lists, in the order of the files."""
+    """Yield recommendations in blocks of whole lists, in the order of the files.
+
+    Reasons must be read as dictionaries, as `Snapshot.lists` does.
+    """
     columns = [C.CUSTOMER_KEY, C.RANK, C.ARTICLE_KEY, C.SCORE, C.REASON]
     carried: pa.Table | None = None
     for batch in dataset.to_batches(columns=columns, batch_size=rows):
@@ -69,7 +71,7 @@ def _to_block(table: pa.Table, k: int) -> Block:
         ranks=_keys(whole, C.RANK).reshape(-1, k),
         articles=_keys(whole, C.ARTICLE_KEY).reshape(-1, k),
         scores=_scores(whole).reshape(-1, k),
-        reasons=pc.cast(whole.column(C.REASON).combine_chunks(), pa.string()),
+        reasons=whole.column(C.REASON).unify_dictionaries().combine_chunks(),
         uneven=customers[starts[~even]],
     )
 

@@ -12,7 +12,6 @@ from psycopg2.extensions import connection as Connection
 from recsys.config import PublishConfig
 from recsys.log import fields, get_logger
 from recsys.serving import runs, tables
-from recsys.serving.audit import audit
 from recsys.serving.migrate import require_current
 from recsys.serving.postgres import DatabaseError, session, transaction
 from recsys.serving.snapshot import Run, Snapshot
@@ -50,7 +49,7 @@ def publish(
         DatabaseError: another publisher is at work, or Postgres broke off; the active run stays.
         ConfigError: the database lacks the schema, or the role may not publish.
     """
-    with session(url, name="recsys publish") as connection:
+    with session(url, name="recsys publish", wait_s=settings.connect_wait_s) as connection:
         require_current(connection)
         _take_lock(connection, settings)
         runs.remove_leftovers(connection)
@@ -82,14 +81,13 @@ def _load(connection: Connection, snapshot: Snapshot, run: Run, settings: Publis
     run_id = runs.start(connection, run, settings)
     started = time.monotonic()
     try:
-        reasons = audit(snapshot, run)
         with transaction(connection) as cursor:
-            checksum = tables.fill(cursor, run_id, snapshot, k=run.k, reasons=reasons)
-        runs.finish(connection, run_id, snapshot, reasons=reasons, checksum=checksum)
+            filled = tables.fill(cursor, run_id, snapshot, run)
+        runs.finish(connection, run_id, filled)
     except Exception as error:
         runs.fail(connection, run_id, error)
         raise
-    rows = snapshot.customers.num_rows * run.k
+    rows = filled.customers * run.k
     seconds = round(time.monotonic() - started, 1)
     logger.info("loaded %s", fields(run=run_id, recommendations=rows, seconds=seconds))
     return run_id

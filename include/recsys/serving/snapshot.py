@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset
 
 from recsys.columns import Columns as C
 from recsys.config import Policy
@@ -56,16 +57,17 @@ class Snapshot:
 
     @cached_property
     def lists(self) -> Any:
-        """The recommendations, as an Arrow data set to be read in batches."""
+        """The recommendations, to be read in batches; reasons as dictionaries."""
         dataset = self.lake.scan(self.partitions["recommendations.lists"])
         check_schema(dataset.schema, RECOMMENDATIONS, name="recommendations.lists")
-        return dataset
+        format = pyarrow.dataset.ParquetFileFormat(dictionary_columns={C.REASON})
+        return pyarrow.dataset.dataset(dataset.files, filesystem=self.lake.fs, format=format)
 
     @cached_property
     def customers(self) -> pa.Table:
         """customer_key, customer_id, age_band, one row a customer."""
         columns = [C.CUSTOMER_KEY, C.CUSTOMER_ID, C.AGE_BAND]
-        return self._read("cleaned.customers", columns)
+        return self._read("cleaned.customers", columns).combine_chunks()
 
     @cached_property
     def customer_rows(self) -> npt.NDArray[np.int32]:
@@ -103,14 +105,10 @@ class Snapshot:
         bought = pc.field(C.T_DAT) < self.run_date
         if policy == "last_n_days":
             bought &= pc.field(C.T_DAT) >= self.run_date - timedelta(days=policy_days)
-        purchases = self.lake.read(
-            self.partitions["cleaned.transactions"],
-            [C.CUSTOMER_KEY, C.ARTICLE_KEY],
-            bought,
-            before=str(self.run_date),
-        )
-        codes = pair_codes(
-            purchases.column(C.CUSTOMER_KEY).to_numpy(), purchases.column(C.ARTICLE_KEY).to_numpy()
+        days = self.lake.scan(self.partitions["cleaned.transactions"], before=str(self.run_date))
+        purchases = days.to_batches(columns=[C.CUSTOMER_KEY, C.ARTICLE_KEY], filter=bought)
+        codes = np.concatenate(
+            [pair_codes(*(column.to_numpy() for column in batch.columns)) for batch in purchases]
         )
         codes.sort()
         return codes

@@ -2,16 +2,21 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg2.extensions import cursor as Cursor
 
 from recsys.columns import Columns as C
-from recsys.serving.copying import array_texts, copy_in, list_texts
+from recsys.errors import DataError
+from recsys.serving.audit import Audit
+from recsys.serving.copying import copy_in
 from recsys.serving.lists import Block, read_blocks
-from recsys.serving.snapshot import ARTICLE_TEXTS, Snapshot, find_rows, rows_by_key
+from recsys.serving.snapshot import ARTICLE_TEXTS, Run, Snapshot, find_rows, rows_by_key
 
 LISTS = (C.CUSTOMER_ID, C.AGE_BAND, "article_keys", "scores", "reasons")
 ARTICLES = (
@@ -20,40 +25,84 @@ ARTICLES = (
 POPULAR = (C.AGE_BAND, C.RANK, C.ARTICLE_KEY, C.SCORE)
 
 
-def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, *, k: int, reasons: list[str]) -> str:
-    """Make, fill, index and attach a run's tables; return the sha256 of the rows.
+@dataclass(frozen=True)
+class Filled:
+    """What a run's tables hold."""
 
-    The transaction must be fresh: COPY FREEZE wants a table that it made itself.
+    customers: int
+    articles: int
+    #: The texts that recs_data.lists.reasons counts from 1.
+    reasons: list[str]
+    #: sha256 of all rows, as they were sent: equal rows have equal checksums.
+    checksum: str
+
+
+def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
+    """Make, fill, index and attach a run's tables; audit the rows that go in on their way.
+
+    The transaction must be fresh: COPY FREEZE wants a table that it made itself. Purchases are
+    read, and held against the lists, while Postgres copies and builds indexes.
+
+    Raises:
+        DataError: the audit found faults, or Postgres took other numbers of rows than there are.
     """
     cursor.execute("SELECT recs_data.create_run_tables(%s)", (run_id,))
-    digests = [
-        copy_in(cursor, f"recs_data.lists_{run_id}", LISTS, list_rows(snapshot, k, reasons)),
-        copy_in(cursor, f"recs_data.articles_{run_id}", ARTICLES, article_rows(snapshot)),
-        copy_in(cursor, f"recs_data.popular_{run_id}", POPULAR, [snapshot.popular.select(POPULAR)]),
-    ]
-    cursor.execute("SELECT recs_data.attach_run_tables(%s)", (run_id,))
-    return hashlib.sha256("".join([*digests, *reasons]).encode()).hexdigest()
+    reasons: list[str] = []
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        bought = beside.submit(snapshot.forbidden, run.policy, run.policy_days)
+        checks = Audit(snapshot, run)
+        sent = {
+            "articles": (ARTICLES, article_rows(snapshot)),
+            "popular": (POPULAR, [snapshot.popular.select(POPULAR)]),
+            "lists": (LISTS, list_rows(snapshot, checks, reasons)),
+        }
+        copied = {
+            name: copy_in(cursor, f"recs_data.{name}_{run_id}", columns, rows)
+            for name, (columns, rows) in sent.items()
+        }
+        verdict = beside.submit(lambda: checks.require_none(bought.result()))
+        if not checks.found:
+            cursor.execute("SELECT recs_data.attach_run_tables(%s)", (run_id,))
+        verdict.result()
+    expected = (snapshot.customers.num_rows, snapshot.articles.num_rows)
+    if (found := (copied["lists"].rows, copied["articles"].rows)) != expected:
+        raise DataError(f"Postgres took {found} lists and articles, not {expected}")
+    digests = [part.sha256 for part in copied.values()]
+    checksum = hashlib.sha256("".join([*digests, *reasons]).encode()).hexdigest()
+    return Filled(*expected, reasons, checksum)
 
 
-def list_rows(snapshot: Snapshot, k: int, reasons: list[str]) -> Iterator[pa.Table]:
-    """Yield the rows of recs_data.lists, audited before; `reasons` are counted from 1."""
-    texts = pa.array(reasons, type=pa.string())
-    for block in read_blocks(snapshot.lists, k):
-        yield _list_rows(block, snapshot, k, texts)
+def list_rows(snapshot: Snapshot, checks: Audit, reasons: list[str]) -> Iterator[pa.Table]:
+    """Yield the rows of recs_data.lists, up to the first block with a fault; all are audited.
+
+    `reasons` grows by what is found; the rows count it from 1.
+    """
+    for block in read_blocks(snapshot.lists, checks.run.k):
+        checks.see(block)
+        if not checks.found:
+            yield _list_rows(block, snapshot, reasons)
 
 
-def _list_rows(block: Block, snapshot: Snapshot, k: int, reasons: pa.Array) -> pa.Table:
+def _list_rows(block: Block, snapshot: Snapshot, reasons: list[str]) -> pa.Table:
     rows = pa.array(find_rows(snapshot.customer_rows, block.customers))
-    customers = snapshot.customers.take(rows)
-    codes = pc.index_in(block.reasons, reasons).to_numpy().astype(np.int16) + 1
-    columns = [
-        customers.column(C.CUSTOMER_ID),
-        customers.column(C.AGE_BAND),
-        array_texts(block.articles),
-        array_texts(block.scores),
-        array_texts(codes.reshape(-1, k)),
-    ]
-    return pa.table(columns, names=list(LISTS))
+    customers = snapshot.customers.select([C.CUSTOMER_ID, C.AGE_BAND]).take(rows)
+    numbers = _numbers(block.reasons, reasons).reshape(block.articles.shape)
+    lists = [_to_lists(values) for values in (block.articles, block.scores, numbers)]
+    return pa.table([*customers.columns, *lists], names=list(LISTS))
+
+
+def _numbers(values: pa.DictionaryArray, texts: list[str]) -> npt.NDArray[np.int16]:
+    """Return each value's number in `texts`, from 1; texts that are new are appended."""
+    found = values.dictionary.to_pylist()
+    texts.extend(text for text in found if text not in texts)
+    numbers = np.array([texts.index(text) + 1 for text in found], dtype=np.int16)
+    return np.asarray(numbers[values.indices.to_numpy()])
+
+
+def _to_lists(values: npt.NDArray[Any]) -> pa.ListArray:
+    rows, k = values.shape
+    starts = pa.array(np.arange(rows + 1, dtype=np.int32) * k)
+    return pa.ListArray.from_arrays(starts, pa.array(values.ravel()))
 
 
 def article_rows(snapshot: Snapshot) -> Iterator[pa.Table]:
@@ -66,7 +115,7 @@ def article_rows(snapshot: Snapshot) -> Iterator[pa.Table]:
     lists = similar.take(pa.array(rows, mask=rows < 0))
     columns = [
         *snapshot.articles.select(ARTICLES[:-2]).columns,
-        list_texts(lists.column("similar_article_key_list").combine_chunks()),
-        list_texts(lists.column(f"{C.SCORE}_list").combine_chunks()),
+        lists.column("similar_article_key_list"),
+        lists.column(f"{C.SCORE}_list"),
     ]
     yield pa.table(columns, names=list(ARTICLES))

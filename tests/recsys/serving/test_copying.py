@@ -1,45 +1,113 @@
-"""Arrow tables as the CSV that COPY reads."""
+"""Arrow tables on their way into Postgres, and read back from it."""
 
 import hashlib
+import threading
 
 import numpy as np
+import psycopg2
 import pyarrow as pa
+import pytest
 
-from recsys.serving.copying import CsvStream, array_texts, list_texts
+from recsys.serving.binary import HEADER, TRAILER, encode
+from recsys.serving.copying import RowStream, copy_in
 
 TABLES = [
-    pa.table({"id": ['a "quoted", text', "", None], "n": [1, None, 3]}),
-    pa.table({"id": ["ø"], "n": [4]}),
+    pa.table({"id": ["ab", "", None], "n": pa.array([1, None, -3], pa.int16())}),
+    pa.table({"id": ["ø"], "n": pa.array([4], pa.int16())}),
 ]
-CSV = '"a ""quoted"", text",1\n"",\n,3\n"ø",4\n'.encode()
+#: Two fields a row: the length of each, -1 for a missing one, and its bytes.
+ROWS = (
+    bytes.fromhex("0002 00000002 6162 00000002 0001")
+    + bytes.fromhex("0002 00000000 ffffffff")
+    + bytes.fromhex("0002 ffffffff 00000002 fffd")
+    + bytes.fromhex("0002 00000002 c3b8 00000002 0004")
+)
+COLUMNS = {
+    "word": (pa.string(), "text"),
+    "flag": (pa.bool_(), "boolean"),
+    "small": (pa.int16(), "smallint"),
+    "whole": (pa.int32(), "integer"),
+    "single": (pa.float32(), "real"),
+    "twice": (pa.float64(), "double precision"),
+    "smalls": (pa.list_(pa.int16()), "smallint[]"),
+    "wholes": (pa.list_(pa.int32()), "integer[]"),
+    "singles": (pa.list_(pa.float32()), "real[]"),
+}
+VALUES = [
+    ('a "quoted", tab\t and ø', True, -1, 2**31 - 1, 0.1, 1e-300, [1, -2], [3], [0.5, 1e-30]),
+    ("", False, 2**15 - 1, -(2**31), float("inf"), -0.25, [], [4, 5, 6], [3.4e38]),
+    (None, None, None, None, None, None, [7], [], [float("inf")]),
+]
 
 
-def test_missing_and_empty_texts_differ():
-    assert CsvStream(TABLES).read() + CsvStream(TABLES[1:]).read() == CSV
+def test_rows_are_what_copy_expects():
+    read = RowStream(iter(TABLES)).read()
+    assert read == HEADER
+    assert b"".join(bytes(encode(t.to_batches()[0])) for t in TABLES) == ROWS
 
 
 def test_any_read_size_gives_the_same_bytes_and_digest():
+    whole = HEADER + ROWS + TRAILER
     for size in (1, 7, 1000):
-        stream, read = CsvStream(iter(TABLES)), b""
+        stream, read = RowStream(iter(TABLES)), b""
         while chunk := stream.read(size):
             assert len(chunk) <= size
             read += chunk
-        assert read == CSV
-        assert stream.sha256.hexdigest() == hashlib.sha256(CSV).hexdigest()
+        assert read == whole
+        assert stream.sha256.hexdigest() == hashlib.sha256(whole).hexdigest()
 
 
-def test_numbers_become_array_literals_without_loss():
-    assert array_texts(np.array([[1, -2], [3, 4]], dtype=np.int32)).to_pylist() == [
-        "{1,-2}",
-        "{3,4}",
+@pytest.fixture
+def cursor(postgres_url):
+    connection = psycopg2.connect(postgres_url)
+    with connection.cursor() as cursor:
+        yield cursor
+    connection.close()
+
+
+@pytest.mark.postgres
+def test_every_type_reads_back_as_it_was(cursor):
+    columns = [
+        pa.array([row[i] for row in VALUES], type) for i, (type, _) in enumerate(COLUMNS.values())
     ]
-    scores = np.array([[0.1, 1e-30, 3.4e38]], dtype=np.float32)
-    (text,) = array_texts(scores).to_pylist()
-    read = np.array(text.strip("{}").split(","), dtype=np.float32)
-    assert read.tolist() == scores[0].tolist()
+    table = pa.table(columns, names=list(COLUMNS))
+    described = ", ".join(f"{name} {type}" for name, (_, type) in COLUMNS.items())
+    cursor.execute(f"CREATE TABLE things (n serial, {described})")
+    # A slice knows where its values begin; a table may be in several chunks, one of them empty.
+    parts = [table.slice(0, 1), table.slice(1), table.slice(3)]
+    copied = copy_in(cursor, "things", COLUMNS, [pa.concat_tables(parts), table.slice(2)])
+    cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM things ORDER BY n")
+    expected = [_as_single(row) for row in [*VALUES, VALUES[2]]]
+    assert [_as_single(row) for row in cursor.fetchall()] == expected
+    assert copied.rows == 4
+    cursor.execute("SELECT count(*) FROM things WHERE cardinality(smalls) = 0")
+    assert cursor.fetchone() == (1,)
 
 
-def test_a_missing_list_is_an_empty_array():
-    lists = pa.array([[1, 2], None, [], [3]], type=pa.list_(pa.int32()))
-    assert list_texts(lists).to_pylist() == ["{1,2}", "{}", "{}", "{3}"]
-    assert list_texts(lists.slice(1)).to_pylist() == ["{}", "{}", "{3}"]
+def _as_single(row):
+    """Return a row with the precision that a `real` has."""
+    *start, single, twice, smalls, wholes, singles = row
+    single = None if single is None else float(np.float32(single))
+    return (*start, single, twice, smalls, wholes, [float(np.float32(x)) for x in singles])
+
+
+@pytest.mark.postgres
+def test_a_missing_list_is_an_empty_array(cursor):
+    cursor.execute("CREATE TABLE things (wholes integer[])")
+    lists = pa.table({"wholes": pa.array([[1, 2], None, [3]], pa.list_(pa.int32()))})
+    assert copy_in(cursor, "things", ["wholes"], [lists.slice(1)]).rows == 2
+    cursor.execute("SELECT wholes FROM things")
+    assert cursor.fetchall() == [([],), ([3],)]
+
+
+@pytest.mark.postgres
+def test_what_goes_wrong_in_making_rows_keeps_its_kind_and_leaves_no_thread(cursor):
+    def break_off():
+        yield TABLES[0]
+        raise ZeroDivisionError("no rows any more")
+
+    cursor.execute("CREATE TABLE things (id text, n smallint)")
+    threads = threading.active_count()
+    with pytest.raises(ZeroDivisionError, match="no rows any more"):
+        copy_in(cursor, "things", ["id", "n"], break_off())
+    assert threading.active_count() == threads
