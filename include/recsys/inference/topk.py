@@ -1,5 +1,8 @@
 """The exact best articles by dot product, in memory that does not grow with the customers."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,9 +11,8 @@ from recsys.inference.ragged import Keys, Ragged
 
 Floats = NDArray[np.float32]
 
-#: Customers and articles multiplied at once: their scores (8 MB) stay in the processor's cache.
-BLOCK_QUERIES = 256
-BLOCK_CANDIDATES = 8192
+#: Queries that a thread searches for at a time.
+SPAN = 1024
 
 
 def top_k(
@@ -23,76 +25,44 @@ def top_k(
 ) -> tuple[Keys, Floats]:
     """Return each query's `k` best candidates, best first, ties by the lower key.
 
+    Scores are sums in float64, rounded to float32: on one kind of processor the same for the same
+    two vectors, whatever else is asked for, and by however many threads.
+
     Args:
         queries: [n, dim].
         candidates: [a, dim]; an article's row is its key.
         k: how many to return.
         allowed: [a]; candidates outside it are never returned.
-        excluded: n rows of keys that a query must not get.
+        excluded: rows of keys that a query must not get; a query beyond the last row has none.
 
     Returns:
         keys [n, k] and scores [n, k]; where a query has fewer than `k` candidates its row ends
         with PADDING_KEY and -inf.
+
+    Raises:
+        DataError: a vector holds NaN or infinity, or is too long for products in float32.
     """
+    # Numba takes a second to load: not before it is needed.
+    from recsys.inference.topk_coarse import coarse_scores, decode, encode
+
     keys = np.full((len(queries), k), PADDING_KEY, np.int32)
     scores = np.full((len(queries), k), -np.inf, np.float32)
-    open_keys = np.flatnonzero(allowed).astype(np.int32)
-    vectors = np.ascontiguousarray(candidates[open_keys], np.float32)
-    position = np.full(len(allowed), -1, np.int64)
-    position[open_keys] = np.arange(len(open_keys))
-    for start in range(0, len(queries), BLOCK_QUERIES):
-        rows = slice(start, min(start + BLOCK_QUERIES, len(queries)))
-        block = np.asarray(queries[rows], np.float32)
-        closed = _closed(excluded, rows, position)
-        for first in range(0, len(open_keys), BLOCK_CANDIDATES):
-            part = slice(first, first + BLOCK_CANDIDATES)
-            found = block @ vectors[part].T
-            _close(found, closed, first)
-            _merge(keys[rows], scores[rows], found, open_keys[part])
+    # An order without meaning: where articles of a kind follow each other, bars rise late.
+    open_keys = np.random.default_rng(0).permutation(np.flatnonzero(allowed)).astype(np.int32)
+    if not len(open_keys) or not keys.size:
+        return keys, scores
+    queries, candidates = (np.ascontiguousarray(rows, np.float32) for rows in (queries, candidates))
+    coarse = coarse_scores(candidates, open_keys)
+    excluded = excluded or Ragged.of([])
+    offsets = np.pad(excluded.offsets, (0, max(0, len(queries) - len(excluded))), mode="edge")
+
+    def search(start: int) -> None:
+        rows = slice(start, start + SPAN)
+        found = encode(keys[rows], scores[rows])
+        coarse.search(queries[rows], (offsets[start:], excluded.keys), k, found)
+        keys[rows], scores[rows] = decode(found)
+
+    # The matrix unit is not for the caller's thread: see `topk_instructions`.
+    with coarse.one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(search, range(0, len(queries), SPAN)))
     return keys, scores
-
-
-def _closed(
-    excluded: Ragged | None, rows: slice, position: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return row and column of each excluded cell of a block, ascending by column."""
-    if excluded is None:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    block = excluded.take(np.arange(rows.start, rows.stop))
-    block = block.where(block.keys < len(position))
-    columns = position[block.keys]
-    order = np.argsort(columns, kind="stable")
-    order = order[columns[order] >= 0]
-    return block.rows[order], columns[order]
-
-
-def _close(found: Floats, closed: tuple[NDArray[np.int64], NDArray[np.int64]], first: int) -> None:
-    rows, columns = closed
-    begin, end = np.searchsorted(columns, (first, first + found.shape[1]))
-    found[rows[begin:end], columns[begin:end] - first] = -np.inf
-
-
-def _merge(keys: Keys, scores: Floats, found: Floats, found_keys: Keys) -> None:
-    """Put what `found` [n, c] betters into `keys` and `scores` [n, k], in place.
-
-    Articles come in ascending key order, so a later one must beat the k-th score, not match it.
-    """
-    k = keys.shape[1]
-    threshold = scores[:, -1:].copy()
-    if k < found.shape[1] and np.isneginf(threshold).any():
-        # A first block would let everything through: its own k-th score is a bar as well.
-        own = np.partition(found, -k, axis=1)[:, -k, None]
-        threshold = np.maximum(threshold, np.nextafter(own, -np.inf, dtype=np.float32))
-    rows, columns = np.nonzero(found > threshold)
-    if not len(rows):
-        return
-    n = len(keys)
-    all_rows = np.concatenate([np.repeat(np.arange(n), k), rows])
-    all_keys = np.concatenate([keys.ravel(), found_keys[columns]])
-    all_scores = np.concatenate([scores.ravel(), found[rows, columns]])
-    order = np.lexsort((all_keys, -all_scores, all_rows))
-    lengths = np.bincount(all_rows, minlength=n)
-    starts = np.cumsum(lengths) - lengths
-    best = order[(starts[:, None] + np.arange(k)).ravel()]
-    keys[:] = all_keys[best].reshape(n, k)
-    scores[:] = all_scores[best].reshape(n, k)

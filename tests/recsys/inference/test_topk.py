@@ -1,58 +1,145 @@
-"""The exact best articles, against sorting everything."""
+"""The exact best articles, against sorting everything, by each way of scoring coarsely."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from recsys.inference import topk
+from recsys.errors import DataError
+from recsys.inference import topk, topk_coarse
 from recsys.inference.ragged import Ragged
 from recsys.inference.topk import top_k
+from recsys.inference.topk_coarse import decode, encode, to_bfloat16
+from recsys.inference.topk_instructions import has_matrix_unit
+
+Result = tuple[np.ndarray, np.ndarray]
 
 
-def brute_force(
+@pytest.fixture(params=["matrix unit", "blas"], autouse=True)
+def unit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "blas":
+        monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: False)
+    elif not has_matrix_unit():
+        pytest.skip("this processor has no matrix unit")
+
+
+def sort_everything(
     queries: np.ndarray, candidates: np.ndarray, k: int, allowed: np.ndarray, excluded: Ragged
-) -> tuple[list[list[int]], list[list[float]]]:
-    keys, scores = [], []
-    for row, query in enumerate(queries):
-        barred = set(excluded.take([row]).keys.tolist())
-        found = [
-            (-float(query @ candidates[key]), key)
-            for key in range(len(candidates))
-            if allowed[key] and key not in barred
-        ]
-        best = sorted(found)[:k] + [(np.inf, 0)] * max(0, k - len(found))
-        keys.append([key for _, key in best])
-        scores.append([-score for score, _ in best])
+) -> Result:
+    """Return keys and scores by float64 products, rounded once and sorted."""
+    scores = (queries.astype(np.float64) @ candidates.astype(np.float64).T).astype(np.float32)
+    scores[:, ~allowed] = -np.inf
+    for row in range(len(queries)):
+        barred = excluded.take([row]).keys
+        scores[row, barred[barred < len(candidates)]] = -np.inf
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    best = np.take_along_axis(scores, order, axis=1)
+    missing = ((0, 0), (0, k - order.shape[1]))
+    keys = np.pad(np.where(np.isneginf(best), 0, order), missing)
+    return keys, np.pad(best, missing, constant_values=-np.inf)
+
+
+def check(
+    queries: np.ndarray,
+    candidates: np.ndarray,
+    k: int,
+    allowed: np.ndarray | None = None,
+    excluded: Ragged | None = None,
+) -> Result:
+    """Assert that the result is that of sorting everything, and return it."""
+    allowed = np.ones(len(candidates), bool) if allowed is None else allowed
+    keys, scores = top_k(queries, candidates, k, allowed=allowed, excluded=excluded)
+    expected = sort_everything(queries, candidates, k, allowed, excluded or Ragged.of([[]]))
+    np.testing.assert_array_equal(scores, expected[1])
+    np.testing.assert_array_equal(keys, expected[0])
+    assert (keys.dtype, scores.dtype) == (np.int32, np.float32)
     return keys, scores
 
 
+def directions(rng: np.random.Generator, count: int, dim: int, *, kinds: int = 0) -> np.ndarray:
+    """Return vectors of length 1, close to a few of them where `kinds` is given."""
+    vectors = rng.standard_normal((count, dim))
+    if kinds:
+        vectors = rng.standard_normal((kinds, dim))[rng.integers(0, kinds, count)] + vectors / 20
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
 @pytest.mark.parametrize("k", [1, 7, 40, 300])
-def test_it_equals_brute_force_with_ties_exclusions_and_small_blocks(
-    k: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(topk, "BLOCK_QUERIES", 7)
-    monkeypatch.setattr(topk, "BLOCK_CANDIDATES", 32)
+def test_ties_everywhere_and_exclusions(k: int) -> None:
     rng = np.random.default_rng(3)
     # Small whole numbers: products are exact, and ties are everywhere.
-    queries = rng.integers(-2, 3, (20, 3)).astype(np.float32)
-    candidates = rng.integers(-2, 3, (250, 3)).astype(np.float32)
-    allowed = rng.random(250) < 0.8
+    queries = rng.integers(-2, 3, (150, 3)).astype(np.float32)
+    candidates = rng.integers(-2, 3, (2500, 3)).astype(np.float32)
+    allowed = rng.random(2500) < 0.8
     allowed[:2] = False
-    excluded = Ragged.of([rng.choice(260, rng.integers(0, 60), False).tolist() for _ in queries])
-
-    keys, scores = top_k(queries, candidates, k, allowed=allowed, excluded=excluded)
-
-    expected_keys, expected_scores = brute_force(queries, candidates, k, allowed, excluded)
-    assert keys.tolist() == expected_keys
-    assert scores.tolist() == expected_scores
-    assert (keys.dtype, scores.dtype) == (np.int32, np.float32)
+    excluded = Ragged.of([rng.choice(2600, rng.integers(0, 60), False).tolist() for _ in queries])
+    check(queries, candidates, k, allowed, excluded)
 
 
-def test_equal_scores_come_by_the_lower_key() -> None:
-    candidates = np.ones((6, 1), np.float32)
+@pytest.mark.parametrize("dim", [1, 31, 32, 33, 64, 200])
+@pytest.mark.parametrize("kinds", [0, 20])
+def test_close_scores_at_any_width(dim: int, kinds: int) -> None:
+    rng = np.random.default_rng(dim)
+    queries = directions(rng, 140, dim, kinds=kinds)
+    candidates = directions(rng, 5000, dim, kinds=kinds)
+    excluded = Ragged.of_matrix(np.argsort(-(queries @ candidates.T), axis=1)[:, :50].astype("i4"))
+    check(queries, candidates, 100, excluded=excluded)
 
-    keys, _ = top_k(np.ones((1, 1), np.float32), candidates, 3, allowed=np.arange(6) > 1)
 
-    assert keys.tolist() == [[2, 3, 4]]
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(0, 40), st.integers(0, 1500), st.integers(1, 70)),
+    k=st.integers(0, 130),
+    share=st.floats(0, 1),
+    powers=st.tuples(st.integers(-12, 12), st.integers(-12, 12)),
+    copies=st.integers(1, 50),
+)
+def test_it_is_what_sorting_everything_gives(
+    seed: int,
+    shape: tuple[int, int, int],
+    k: int,
+    share: float,
+    powers: tuple[int, int],
+    copies: int,
+) -> None:
+    rng, (n, a, dim) = np.random.default_rng(seed), shape
+    queries = (rng.standard_normal((n, dim)) * 10.0 ** powers[0]).astype(np.float32)
+    # Lengths differ by the thousand, and some articles are copies of others.
+    spread = np.exp(rng.normal(0, 2, (a, 1))) * 10.0 ** powers[1]
+    candidates = (rng.standard_normal((a, dim)) * spread).astype(np.float32)
+    candidates = candidates[rng.integers(0, max(1, a // copies), a)] if a else candidates
+    lengths = rng.integers(0, 80, rng.integers(0, n + 1))
+    excluded = Ragged.of([rng.integers(0, a + 5, length).tolist() for length in lengths])
+    check(queries, candidates, k, rng.random(a) < share, excluded)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.0])
+def test_all_equal_vectors_come_by_key(value: float) -> None:
+    candidates = np.full((3000, 5), value, np.float32)
+    keys, _ = check(np.ones((3, 5), np.float32), candidates, 100, excluded=Ragged.of([[0, 2]]))
+    assert keys[0, :3].tolist() == [1, 3, 4]
+    assert keys[1].tolist() == list(range(100))
+
+
+def test_scores_that_differ_in_the_last_bit_only() -> None:
+    rng = np.random.default_rng(5)
+    one = directions(rng, 1, 64)
+    candidates = np.repeat(one, 4000, axis=0)
+    nudged = rng.random(candidates.shape) < 0.02
+    candidates[nudged] = np.nextafter(candidates[nudged], np.float32(1))
+    _, scores = check(one, candidates, 100)
+    assert len(np.unique(scores)) < 20
+
+
+def test_minus_zero_is_zero() -> None:
+    candidates = np.array([[-0.0], [0.0], [-0.0], [-1.0]], np.float32)
+    keys, scores = check(np.ones((1, 1), np.float32), candidates, 4)
+    assert keys.tolist() == [[0, 1, 2, 3]]
+    assert not np.signbit(scores[0, :3]).any()
 
 
 def test_a_row_with_too_few_articles_ends_in_padding() -> None:
@@ -70,7 +157,57 @@ def test_a_row_with_too_few_articles_ends_in_padding() -> None:
 def test_nothing_on_sale_and_nobody_to_serve() -> None:
     vectors = np.ones((4, 1), np.float32)
 
-    keys, _ = top_k(vectors, vectors, 2, allowed=np.zeros(4, bool))
+    keys, scores = top_k(vectors, vectors, 2, allowed=np.zeros(4, bool))
     assert keys.tolist() == [[0, 0]] * 4
+    assert np.isneginf(scores).all()
     keys, _ = top_k(vectors[:0], vectors, 2, allowed=np.ones(4, bool))
     assert keys.shape == (0, 2)
+
+
+def test_threads_and_splits_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    queries, candidates = directions(rng, 2500, 48), directions(rng, 3000, 48, kinds=9)
+    allowed = rng.random(3000) < 0.9
+    whole = top_k(queries, candidates, 20, allowed=allowed)
+    monkeypatch.setattr(topk.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(topk, "SPAN", 77)
+    again = top_k(queries, candidates, 20, allowed=allowed)
+    pieces = [
+        top_k(queries[rows], candidates, 20, allowed=allowed)
+        for rows in np.array_split(np.arange(2500), 7)
+    ]
+    for part in range(2):
+        joined = np.concatenate([piece[part] for piece in pieces])
+        assert whole[part].tobytes() == again[part].tobytes() == joined.tobytes()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
+def test_vectors_without_a_product_are_refused(value: float) -> None:
+    candidates = np.ones((4, 2), np.float32)
+    candidates[3, 1] = value
+    queries = np.full((1, 2), 2, np.float32)
+    with pytest.raises(DataError, match="top_k expects finite vectors"):
+        top_k(queries, candidates, 1, allowed=np.ones(4, bool))
+    # What is not on sale may be anything.
+    assert top_k(queries, candidates, 1, allowed=np.arange(4) < 3)[0].tolist() == [[0]]
+
+
+def test_codes_rise_as_scores_fall_and_then_by_key() -> None:
+    scores = np.array([3, 3, 0.5, 0, -1e-40, -2, -np.inf], np.float32)
+    keys = np.array([7, 2**31 - 1, 3, 0, 5, 1, 0], np.int32)
+    codes = encode(keys, scores)
+    assert (np.diff(codes) > 0).all()
+    found = decode(codes)
+    assert found[0].tolist() == keys.tolist()
+    assert found[1].tobytes() == scores.tobytes()
+
+
+def test_bfloat16_is_rounded_to_nearest_and_padded() -> None:
+    rows = np.array([[1.0, 1.0 + 2**-8, 1.0 + 3 * 2**-8, 1e-40]], np.float32)
+    bits = to_bfloat16(rows, (2, 5))
+    assert bits.tolist() == [[0x3F80, 0x3F80, 0x3F82, 0, 0], [0, 0, 0, 0, 0]]
+
+
+def test_numba_is_loaded_when_it_is_needed() -> None:
+    code = "import sys; import recsys.inference.sources; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "include"})

@@ -1,0 +1,301 @@
+"""The compiled part of `top_k`: a bar for each query, which rises, and exact scores at the end.
+
+Tiles of coarse scores only decide what is looked at: a candidate whose coarse score is below the
+`k`-th best by more than twice their error cannot be among the best. What is left is scored in
+float64, pair by pair: what is found depends on neither threads, blocks nor coarse scores.
+
+Numba keeps what it compiled beside this file and compiles anew when this file changes; after a
+change of `topk_instructions.py` alone, empty `__pycache__`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import numba
+import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401 - what np.dot calls: once here, it can be limited
+from numpy.typing import NDArray
+
+from recsys.inference.ragged import Keys
+from recsys.inference.topk_instructions import (
+    SIDE,
+    add_products,
+    clear_tiles,
+    configure,
+    count_bits,
+    lowest_bit,
+    reaching,
+    release,
+    store_tiles,
+)  # fmt: skip
+
+Floats = NDArray[np.float32]
+Codes = NDArray[np.int64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+#: Candidates of a tile of coarse scores: 32 queries x 256 x 4 bytes stay in the first cache.
+WIDTH = 256
+#: Queries that share one way through the candidates, which come from memory.
+BLOCK = 128
+#: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
+CAPACITY, LEAST = 5, 256
+NONE, ONE = np.uint64(0), np.uint64(1)
+
+
+def _compiled(function: Function, **options: Any) -> Function:
+    """Return a function that is compiled at its first call, and kept where a folder is writable."""
+    try:
+        compiled: Function = numba.njit(nogil=True, cache=True, **options)(function)
+    except RuntimeError:  # neither beside this file nor in the user's cache
+        compiled = numba.njit(nogil=True, **options)(function)
+    return compiled
+
+
+class Task(NamedTuple):
+    """What is searched."""
+
+    queries: Floats  # [n, dim]
+    candidates: Floats  # [a, dim]; an article's row is its key
+    keys: Keys  # [m], of the open candidates in the order of tiles
+    reach: Floats  # [n], no coarse score is larger, or lower than its negative
+    slack: Floats  # [n], twice the error of a coarse score, at most
+    offsets: NDArray[np.int64]  # [n + 1], into `excluded`
+    excluded: Keys  # [total], keys
+    k: int
+
+
+class Held(NamedTuple):
+    """What the queries of a block hold, by slot."""
+
+    scores: Floats  # [BLOCK, capacity], coarse
+    keys: Keys  # [BLOCK, capacity]
+    sizes: NDArray[np.int64]  # [BLOCK]
+    bars: Floats  # [BLOCK], the least coarse score that is of interest
+    opened: NDArray[np.int64]  # [BLOCK], how many of them are known not to be excluded
+    closed: NDArray[np.uint64]  # [a / 64], a bit a key: scratch
+
+
+@_compiled
+def _hold(task: Task) -> Held:
+    """Return room for a block."""
+    capacity = -(-max(LEAST, CAPACITY * task.k) // 64) * 64
+    return Held(
+        np.empty((BLOCK, capacity), np.float32),
+        np.empty((BLOCK, capacity), np.int32),
+        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK, np.float32),
+        np.empty(BLOCK, np.int64),
+        np.zeros(len(task.candidates) // 64 + 1, np.uint64),
+    )
+
+
+@_compiled
+def _begin(held: Held, task: Task, start: int) -> None:
+    """Hold nothing for a block that starts with query `start`."""
+    held.sizes[:], held.opened[:] = 0, 0
+    for slot in range(min(BLOCK, len(task.queries) - start)):
+        held.bars[slot] = -task.reach[start + slot]
+
+
+@_compiled
+def _sift(tile: Floats, held: Held, task: Task, start: int, corner: tuple[int, int]) -> None:
+    """Take in what reaches its query's bar of a tile [>= SIDE, WIDTH] of coarse scores.
+
+    Its rows are the slots from `corner[0]` on, of a block that starts with query `start`; its
+    columns are the candidates from `corner[1]` on.
+    """
+    first, place = corner
+    address = tile.ctypes.data
+    for slot in range(first, min(first + SIDE, len(task.queries) - start)):
+        bar = held.bars[slot]
+        for column in range(0, WIDTH, 64):
+            bits = reaching(address + 4 * column, bar)
+            if bits:
+                size = held.sizes[slot]
+                while bits:
+                    at = column + lowest_bit(bits)
+                    bits &= bits - ONE
+                    held.scores[slot, size] = tile[slot - first, at]
+                    held.keys[slot, size] = task.keys[place + at]
+                    size += 1
+                    if size == held.scores.shape[1]:
+                        size = _raise(held, slot, size, task, start + slot)
+                        bar = held.bars[slot]
+                held.sizes[slot] = size
+        address += 4 * WIDTH
+
+
+@_compiled
+def _raise(held: Held, slot: int, size: int, task: Task, query: int) -> int:
+    """Raise a bar, let go of what is below or excluded, and return how many are left."""
+    scores, keys, slack = held.scores[slot], held.keys[slot], task.slack[query]
+    size = _open(held, slot, size, task, query)
+    if size > task.k:
+        bar = max(held.bars[slot], _reached(scores, size, task, query) - slack)
+        size = _keep(scores, keys, scores[:size] >= bar)
+        if size > len(scores) // 2:  # many alike: their exact scores decide
+            exact, codes = _exact(task, query, keys[:size])
+            best = _ranks(codes) < task.k
+            bar = max(bar, exact[best].min() - slack)
+            size = _keep(scores, keys, best)
+        held.bars[slot] = bar
+    held.opened[slot] = size
+    return size
+
+
+@_compiled
+def _open(held: Held, slot: int, size: int, task: Task, query: int) -> int:
+    """Let go of what the query must not get; return how many are left."""
+    closed, keys, scores = held.closed, held.keys[slot], held.scores[slot]
+    excluded = task.excluded[task.offsets[query] : task.offsets[query + 1]]
+    if not len(excluded):
+        return size
+    for key in excluded:
+        if key < len(task.candidates):
+            closed[key >> 6] |= ONE << np.uint64(key & 63)
+    kept = int(held.opened[slot])
+    for at in range(kept, size):
+        key = keys[at]
+        scores[kept], keys[kept] = scores[at], key
+        kept += int((closed[key >> 6] >> np.uint64(key & 63)) & ONE == NONE)
+    for key in excluded:
+        if key < len(task.candidates):
+            closed[key >> 6] = NONE
+    return kept
+
+
+@_compiled
+def _keep(scores: Floats, keys: Keys, keep: NDArray[np.bool_]) -> int:
+    """Move those marked to the front; return how many they are."""
+    size = 0
+    for at in range(len(keep)):
+        scores[size], keys[size] = scores[at], keys[at]
+        size += keep[at]
+    return size
+
+
+@_compiled
+def _reached(scores: Floats, size: int, task: Task, query: int) -> Any:
+    """Return a value that at least `k` of the first scores reach, and few more."""
+    scores[size:] = -np.inf
+    low, high = -task.reach[query], task.reach[query]
+    for _ in range(32):
+        middle = low + (high - low) * np.float32(0.5)
+        count = 0
+        for first in range(0, size, 64):
+            count += count_bits(reaching(scores.ctypes.data + 4 * first, middle))
+        if count < task.k:
+            high = middle
+        else:
+            low = middle
+            if count <= task.k + task.k // 16:
+                break
+    return low
+
+
+@_compiled
+def _finish(held: Held, task: Task, start: int, found: Codes) -> None:
+    """Write the codes of the best of each query of a block."""
+    for slot in range(min(BLOCK, len(task.queries) - start)):
+        query = start + slot
+        size = _raise(held, slot, int(held.sizes[slot]), task, query)
+        _, codes = _exact(task, query, held.keys[slot, :size])
+        ranks = _ranks(codes)
+        for at in range(size):
+            if ranks[at] < task.k:
+                found[query, ranks[at]] = codes[at]
+
+
+@_compiled
+def _exact(task: Task, query: int, keys: Keys) -> tuple[Floats, Codes]:
+    """Return the exact scores of a query's candidates, and their codes: see `topk.decode`."""
+    scores, codes = np.empty(len(keys), np.float32), np.empty(len(keys), np.int64)
+    bits = scores.view(np.int32)
+    for at, key in enumerate(keys):
+        # Adding zero makes -0.0 equal to 0.0.
+        scores[at] = np.float32(_dot(task.queries[query], task.candidates[key])) + np.float32(0)
+        rising = np.int64(bits[at])
+        codes[at] = key - ((rising if rising >= 0 else rising ^ 0x7FFFFFFF) << 32)
+    return scores, codes
+
+
+@_compiled
+def _ranks(codes: Codes) -> NDArray[np.int64]:
+    """Return how many are less than each: for so few, this is faster than to sort them."""
+    ranks = np.empty(len(codes), np.int64)
+    for at in range(len(codes)):
+        own, rank = codes[at], 0
+        for code in codes:
+            rank += code < own
+        ranks[at] = rank
+    return ranks
+
+
+@partial(_compiled, fastmath={"reassoc", "contract"})
+def _dot(one: Floats, other: Floats) -> float:
+    """Return a dot product of float32 in float64, several sums at a time."""
+    total = 0.0
+    for dim in range(len(one)):
+        total += np.float64(one[dim]) * np.float64(other[dim])
+    return total
+
+
+@_compiled
+def search_bfloat16(
+    task: Task,
+    rows: NDArray[np.uint16],
+    tiles: NDArray[np.uint16],
+    layout: NDArray[np.uint8],
+    found: Codes,
+) -> None:
+    """Find the best of every query with coarse scores of the matrix unit.
+
+    Args:
+        task: what is searched.
+        rows: uint16 [>= n + SIDE, deep], the queries in bfloat16, `deep` being a multiple of SIDE.
+        tiles: uint16 [parts, WIDTH / SIDE, deep / SIDE, 2 * 16 * 32], the candidates in bfloat16:
+            of each half of SIDE candidates, a row for each pair of dims, and in it pair by pair.
+        layout: of the matrix unit.
+        found: [n, k], the codes of the best, written; what is not found stays as it is.
+    """
+    parts, blocks, steps = tiles.shape[:3]
+    tile, held = np.empty((SIDE, WIDTH), np.float32), _hold(task)
+    for start in range(0, len(task.queries), BLOCK):
+        _begin(held, task, start)
+        configure(layout.ctypes.data)
+        for part in range(parts):
+            for first in range(0, min(BLOCK, len(task.queries) - start), SIDE):
+                row = rows[start + first].ctypes.data
+                for block in range(blocks):
+                    clear_tiles()
+                    for step in range(steps):
+                        columns = tiles[part, block, step].ctypes.data
+                        add_products(row + 2 * SIDE * step, 2 * rows.shape[1], columns)
+                    store_tiles(tile[0, block * SIDE :].ctypes.data, 4 * WIDTH)
+                tile[:, len(task.keys) - part * WIDTH :] = -np.inf
+                _sift(tile, held, task, start, (first, part * WIDTH))
+        release()
+        _finish(held, task, start, found)
+
+
+@_compiled
+def search_float32(task: Task, columns: Floats, found: Codes) -> None:
+    """Find the best of every query with coarse scores of BLAS.
+
+    Args:
+        task: what is searched.
+        columns: float32 [parts, dim, WIDTH], the candidates.
+        found: [n, k], the codes of the best, written; what is not found stays as it is.
+    """
+    parts = len(columns)
+    tile, held = np.empty((BLOCK, WIDTH), np.float32), _hold(task)
+    for start in range(0, len(task.queries), BLOCK):
+        _begin(held, task, start)
+        queries = task.queries[start : start + BLOCK]
+        for part in range(parts):
+            np.dot(queries, columns[part], tile[: len(queries)])
+            tile[:, len(task.keys) - part * WIDTH :] = -np.inf
+            for first in range(0, len(queries), SIDE):
+                _sift(tile[first:], held, task, start, (first, part * WIDTH))
+        _finish(held, task, start, found)
