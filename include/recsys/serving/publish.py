@@ -35,6 +35,8 @@ class Outcome:
     #: Whether anything changed: False when this very run was there already.
     changed: bool
     explanation: str | None = None
+    #: How long the transaction took that showed it; None where there was none.
+    switch_ms: float | None = None
 
 
 def publish(
@@ -115,7 +117,7 @@ def _switch(
     milliseconds = round((time.monotonic() - started) * 1000, 1)
     logger.info("switched %s", fields(run=run_id, run_date=run.run_date, ms=milliseconds))
     runs.confirm(connection, run_id)
-    return Outcome(run_id, active=True, changed=True)
+    return Outcome(run_id, active=True, changed=True, switch_ms=milliseconds)
 
 
 def _keeps_its_place(active: runs.ActiveRun, run: Run, settings: PublishConfig) -> bool:

@@ -127,7 +127,9 @@ def remove_leftovers(connection: Connection) -> None:
 def retire(connection: Connection, *, retain: int) -> None:
     """Drop the tables of all loaded runs but the active one and the latest others, `retain` in all.
 
-    A reader in the middle of a long query keeps a run's tables until the next publish.
+    A reader in the middle of a long query keeps a run's tables until the next publish. The first
+    run that cannot be dropped is the last one tried: the others would wait for the same reader, and
+    new readers behind each.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -135,13 +137,18 @@ def retire(connection: Connection, *, retain: int) -> None:
             " ORDER BY run_id DESC OFFSET %s",
             (retain - 1,),
         )
-        for (run_id,) in cursor.fetchall():
-            _drop(connection, run_id)
+        unwanted = [run_id for (run_id,) in cursor.fetchall()]
+    for run_id in unwanted:
+        if not _drop(connection, run_id):
+            break
 
 
-def _drop(connection: Connection, run_id: int) -> None:
+def _drop(connection: Connection, run_id: int) -> bool:
+    """Drop a run's tables; return whether no reader was in the way."""
     with connection.cursor() as cursor:
         try:
             cursor.execute("SELECT recs_data.drop_run_tables(%s)", (run_id,))
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             logger.warning("run %s is still being read: the next publish drops it", run_id)
+            return False
+    return True

@@ -86,12 +86,12 @@ def list_rows(snapshot: Snapshot, checks: Audit, reasons: list[str]) -> Iterator
 def _list_rows(block: Block, snapshot: Snapshot, reasons: list[str]) -> pa.Table:
     rows = pa.array(find_rows(snapshot.customer_rows, block.customers))
     customers = snapshot.customers.select([C.CUSTOMER_ID, C.AGE_BAND]).take(rows)
-    numbers = _numbers(block.reasons, reasons).reshape(block.articles.shape)
+    numbers = reason_numbers(block.reasons, reasons).reshape(block.articles.shape)
     lists = [_to_lists(values) for values in (block.articles, block.scores, numbers)]
     return pa.table([*customers.columns, *lists], names=list(LISTS))
 
 
-def _numbers(values: pa.DictionaryArray, texts: list[str]) -> npt.NDArray[np.int16]:
+def reason_numbers(values: pa.DictionaryArray, texts: list[str]) -> npt.NDArray[np.int16]:
     """Return each value's number in `texts`, from 1; texts that are new are appended."""
     found = values.dictionary.to_pylist()
     texts.extend(text for text in found if text not in texts)

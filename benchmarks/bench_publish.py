@@ -1,0 +1,223 @@
+"""How fast a night's recommendations reach Postgres, and what its readers notice.
+
+Usage: python -m benchmarks.bench_publish [--share 1] [--work FOLDER]
+
+Made up are 1,371,980 customers with 12 recommendations each, 105,542 articles, and the 31.8 million
+purchases that the audit holds against the lists (see `publish.world`). A Postgres of the project's
+own stack, with its settings, is started for it. Writes `results/publish.json`:
+
+- `ratio_to_copy`: `publish()`, from connecting to the old runs dropped, by a plain binary COPY of
+  the same lists, encoded beforehand, and their unique index: in turn, three times, medians.
+- `switch_ms`: the transaction that shows the new run, the longest of three publications with two
+  busy readers and a reader's transaction open all the time; `worst_reader_ms`: the longest that one
+  of these readers waited for one customer's list, `worst_reader_idle_ms` without a publisher.
+- `lookup_ratio`: one customer's list from the view, by a lookup of the table's row by its key, by
+  pgbench: prepared statements for 500 customers, in turn, medians.
+- `size_ratio`: what the database has grown by after 20 publications of a tenth of the lists, by the
+  size of the tables of the runs that are kept.
+- `peak_gib`: the publisher and all Postgres processes of the machine.
+- `layouts`: arrays, a row a customer, beside a row a rank: COPY, index, bytes, lookup by the view.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+
+from benchmarks.measure import GIB, write_result
+from benchmarks.publish import bare
+from benchmarks.publish.reader import LOOKUP, reading
+from benchmarks.publish.world import Size, make_lake, make_run
+from recsys.config import PublishConfig
+from recsys.serving.migrate import migrate
+from recsys.serving.publish import Outcome, publish
+from recsys.serving.snapshot import Snapshot
+from recsys.storage import Lake
+from stack.postgres import Postgres
+
+ROUNDS = 3
+CHURN = 20
+
+
+class Bench:
+    """A lake, a server, and what was measured with them."""
+
+    def __init__(self, folder: Path, url: str, size: Size) -> None:
+        self.folder, self.url, self.size = folder, url, size
+        self.published = 0
+        self.snapshot = _lake(folder / "lake", size)
+
+    def publish(self) -> tuple[float, Outcome]:
+        """Publish the lake as a run of its own; return the seconds."""
+        self.published += 1
+        fresh = Snapshot(self.snapshot.lake, str(self.snapshot.run_date))
+        run = make_run(fresh, self.size, f"{self.folder.name} {self.published}")
+        started = time.monotonic()
+        outcome = publish(self.url, fresh, run, PublishConfig())
+        return round(time.monotonic() - started, 2), outcome
+
+    def compare(self) -> dict[str, Any]:
+        """Publish and copy in turn, after one publication that does not count."""
+        bare.write_streams(self.snapshot, make_run(self.snapshot, self.size, ""), self.folder)
+        self.publish()
+        found: dict[str, Any] = {"publish_s": [], "bare_copy": [], "peak_gib": 0.0}
+        with bare.connected(self.url) as connection:
+            for _ in range(ROUNDS):
+                found["bare_copy"].append(bare.load_arrays(connection, self.folder))
+                with _PeakMemory() as peak:
+                    found["publish_s"].append(self.publish()[0])
+                found["peak_gib"] = max(found["peak_gib"], round(peak.bytes / GIB, 2))
+        copies = [run["copy_s"] + run["index_s"] for run in found["bare_copy"]]
+        ratio = statistics.median(found["publish_s"]) / statistics.median(copies)
+        return {"ratio_to_copy": round(ratio, 2), **found}
+
+    def disturb(self) -> dict[str, Any]:
+        """Publish beside two busy readers and a reader's transaction that stays open."""
+        ids = bare.some_customers(self.url, "recs.customers")
+        with reading(self.url, ids, k=self.size.k) as idle:
+            time.sleep(10)
+        switches = []
+        with psycopg2.connect(self.url) as long_reader, long_reader.cursor() as cursor:
+            cursor.execute(LOOKUP, (ids[0],))
+            with reading(self.url, ids, k=self.size.k) as busy:
+                switches = [self.publish()[1].switch_ms or 0.0 for _ in range(ROUNDS)]
+        long_reader.close()
+        return {
+            "switch_ms": max(switches),
+            "worst_reader_ms": max(reader["worst_ms"] for reader in busy),
+            "worst_reader_idle_ms": max(reader["worst_ms"] for reader in idle),
+            "switches_ms": switches, "readers": busy, "readers_idle": idle,
+        }  # fmt: skip
+
+    def look_up(self) -> dict[str, Any]:
+        """Ask for one customer at a time: the table, the view, and the view over a row a rank."""
+        with bare.connected(self.url) as connection:
+            layouts = {
+                "arrays": bare.load_arrays(connection, self.folder),
+                "ranks": bare.load_ranks(connection, self.folder),
+            }
+        where, ids = "WHERE customer_id = $1", bare.some_customers(self.url, "recs.customers")
+        queries = {
+            "table": f"SELECT * FROM bench.arrays {where}",
+            "arrays": f"SELECT * FROM recs.recommendations {where}",
+            "ranks": f"SELECT * FROM bench.recommendations {where}",
+        }
+        rounds = [
+            {n: bare.lookup_us(self.url, q, ids, self.folder) for n, q in queries.items()}
+            for _ in range(ROUNDS)
+        ]
+        median = {name: statistics.median(found[name] for found in rounds) for name in queries}
+        for name, layout in layouts.items():
+            layout["lookup_us"] = median[name]
+        ratio = round(median["arrays"] / median["table"], 2)
+        return {"lookup_ratio": ratio, "lookup_us": median, "layouts": layouts}
+
+    def churn(self) -> dict[str, Any]:
+        """Publish many times, and compare what the database grew by with the runs that are kept."""
+        with bare.connected(self.url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_database_size(current_database())")
+            (before,) = cursor.fetchone() or (0,)
+            seconds = [self.publish()[0] for _ in range(CHURN)]
+            cursor.execute(
+                "SELECT pg_database_size(current_database()),"
+                " sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relkind = 'r'"
+                " AND relnamespace = 'recs_data'::regnamespace AND relname ~ '_[0-9]+$'"
+            )
+            after, kept = cursor.fetchone() or (0, 0)
+        ratio = round((after - before) / kept, 2)
+        return {"size_ratio": ratio, "grown_bytes": after - before, "kept_bytes": kept,
+                "publish_s": [seconds[0], seconds[-1]]}  # fmt: skip
+
+
+class _PeakMemory(threading.Thread):
+    """Keeps the most memory (PSS) that this process and the server had together, in the block."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.bytes, self._stop_asked = 0, threading.Event()
+
+    def run(self) -> None:
+        while not self._stop_asked.wait(0.25):
+            named = [p for p in psutil.process_iter(["name"]) if p.info["name"] == "postgres"]
+            total = 0
+            for process in [psutil.Process(), *named]:
+                try:
+                    total += process.memory_full_info().pss
+                except psutil.Error:
+                    continue
+            self.bytes = max(self.bytes, total)
+
+    def __enter__(self) -> "_PeakMemory":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop_asked.set()
+        self.join()
+
+
+def _lake(folder: Path, size: Size) -> Snapshot:
+    """Return the lake of a folder, made where it is missing."""
+    done = folder.with_suffix(".json")
+    if done.exists() and json.loads(done.read_text()) == vars(size):
+        return Snapshot(Lake(str(folder)), "2020-09-23")
+    snapshot = make_lake(folder, size)
+    done.write_text(json.dumps(vars(size)))
+    return snapshot
+
+
+def _size(share: float) -> Size:
+    whole = Size()
+    return Size(customers=int(whole.customers * share), purchases=int(whole.purchases * share))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure all, print and write it."""
+    parser = argparse.ArgumentParser(
+        prog="bench_publish", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--share", type=float, default=1.0, help="of H&M's customers and purchases")
+    parser.add_argument("--work", type=Path, help="folder to keep (default: temporary)")
+    args = parser.parse_args(argv)
+    size, result = _size(args.share), {}
+    with ExitStack() as stack:
+        work = args.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = Postgres(work / "postgres")
+        url = server.start()
+        stack.callback(server.stop)
+        for name, share in (("whole", args.share), ("tenth", args.share / 10)):
+            (work / name).mkdir(parents=True, exist_ok=True)
+            with bare.connected(url) as connection, connection.cursor() as cursor:
+                cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+                cursor.execute(f"CREATE DATABASE {name}")
+            migrate(server.url(name))
+            bench = Bench(work / name, server.url(name), _size(share))
+            parts = (
+                [bench.compare, bench.disturb, bench.look_up] if name == "whole" else [bench.churn]
+            )
+            for part in parts:
+                result |= (found := {part.__name__: part()})
+                sys.stdout.write(json.dumps(found) + "\n")
+                sys.stdout.flush()
+    headline = {
+        key: value for part in result.values() for key, value in part.items()
+        if isinstance(value, float)
+    }  # fmt: skip
+    sys.stdout.write(json.dumps(headline, indent=2) + "\n")
+    command = f"python -m benchmarks.bench_publish --share {args.share:g}"
+    write_result("publish", {**headline, "size": vars(size), **result}, command=command)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
