@@ -97,7 +97,7 @@ class TreesConfig(Frozen):
     #: So many of a week's customers.
     customers: PositiveInt = 5_000
     trees: PositiveInt = 200
-    leaves: Annotated[int, Field(ge=2)] = 15
+    leaves: Annotated[int, Field(ge=2, le=64)] = 15
     learning_rate: float = Field(default=0.05, gt=0)
     #: Of a leaf: candidates, and single pairs.
     min_rows: PositiveInt = 300

@@ -8,7 +8,7 @@ says how likely a pair of a customer and an article is a purchase.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -18,8 +18,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from recsys.config import TreesConfig
+from recsys.models.forest import Forest
 
 Floats = NDArray[np.float32]
 
@@ -56,6 +58,7 @@ class Trees:
 
     names: Mapping[str, tuple[str, ...]]
     boosters: Mapping[str, lgb.Booster]
+    _forests: dict[str, Forest] = field(default_factory=dict, init=False, repr=False)
 
     def score(self, mode: str, features: Floats) -> Floats:
         """Return float32 [rows]: the higher, the sooner bought.
@@ -65,7 +68,10 @@ class Trees:
         """
         if not len(features):
             return np.zeros(0, np.float32)
-        return np.asarray(self.boosters[mode].predict(features), np.float32)
+        if mode not in self._forests:
+            self._forests[mode] = Forest.of(self.boosters[mode])
+        scores = self._forests[mode].score(features)
+        return np.asarray(expit(scores) if mode == PAIRS else scores, np.float32)
 
     def importance(self, mode: str) -> dict[str, float]:
         """Return each column's share of what all splits gained, largest first."""
