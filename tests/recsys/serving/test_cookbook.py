@@ -72,6 +72,7 @@ EXPECTED = [
     ),
     ("Export", None),
     ("Is it fresh?", None),
+    ("Is it fresh?", [("ok: run 2 of 2020-09-22",)]),
     (
         "Runs, yesterday and today",
         [
@@ -130,3 +131,14 @@ def test_export_by_copy_writes_what_it_says(ask, database, tmp_path):
     lines = out.read_text().splitlines()
     assert lines[:2] == ["customer_id,rank,article_id,score", f"{A},1,0108775002,0.9"]
     assert len(lines) == 13
+
+
+def test_the_alert_says_that_a_run_is_late_and_that_there_is_none(ask, query):
+    _, alert = (block for section, block in EXAMPLES if section == "Is it fresh?")
+    late = "UPDATE recs_data.runs SET confirmed_at = '2020-09-22 04:00+00' WHERE state = 'active'"
+    query(late, role="recs_owner")
+    assert ask("", "SET timezone = 'UTC'; " + alert) == [
+        ("late: run 2 of 2020-09-22 was last confirmed at 2020-09-22 04:00:00+00",)
+    ]
+    query("UPDATE recs_data.runs SET state = 'superseded'", role="recs_owner")
+    assert ask("", alert) == [("late: nothing is published",)]
