@@ -12,7 +12,7 @@ from recsys.inference.ragged import Keys, Ragged
 Floats = NDArray[np.float32]
 
 #: Queries that a thread searches for at a time.
-SPAN = 1024
+SPAN = 512
 
 
 def top_k(

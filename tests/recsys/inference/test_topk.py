@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -136,8 +137,9 @@ def test_scores_that_differ_in_the_last_bit_only() -> None:
 
 
 def test_minus_zero_is_zero() -> None:
-    candidates = np.array([[-0.0], [0.0], [-0.0], [-1.0]], np.float32)
-    keys, scores = check(np.ones((1, 1), np.float32), candidates, 4)
+    # The first product is below zero, and -0.0 as a float32.
+    candidates = np.array([[-1e-30], [0.0], [1e-30], [-1.0]], np.float32)
+    keys, scores = check(np.full((1, 1), 1e-30, np.float32), candidates, 4)
     assert keys.tolist() == [[0, 1, 2, 3]]
     assert not np.signbit(scores[0, :3]).any()
 
@@ -206,6 +208,30 @@ def test_bfloat16_is_rounded_to_nearest_and_padded() -> None:
     rows = np.array([[1.0, 1.0 + 2**-8, 1.0 + 3 * 2**-8, 1e-40]], np.float32)
     bits = to_bfloat16(rows, (2, 5))
     assert bits.tolist() == [[0x3F80, 0x3F80, 0x3F82, 0, 0], [0, 0, 0, 0, 0]]
+
+
+def test_it_runs_where_no_folder_can_be_written() -> None:
+    code = """
+import numpy as np
+from numba.core import caching
+caching.CompileResultCacheImpl._locator_classes = []
+from recsys.inference.topk import top_k
+one = np.ones((3, 2), np.float32)
+assert top_k(one, one, 2, allowed=np.ones(3, bool))[0].tolist() == [[0, 1]] * 3
+from recsys.inference import topk_kernel
+assert type(topk_kernel._sift._cache).__name__ == "NullCache"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "include"})
+
+
+def test_a_forked_process_finds_the_same() -> None:
+    rng = np.random.default_rng(2)
+    vectors = directions(rng, 600, 16)
+    allowed = np.ones(600, bool)
+    here = top_k(vectors, vectors, 5, allowed=allowed)
+    with get_context("fork").Pool(1) as pool:
+        there = pool.apply(top_k, (vectors, vectors, 5), {"allowed": allowed})
+    assert [part.tobytes() for part in here] == [part.tobytes() for part in there]
 
 
 def test_numba_is_loaded_when_it_is_needed() -> None:
