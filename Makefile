@@ -7,7 +7,7 @@ BIN = .venv/bin
 export DATA POLICY K OUT VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data bench-train bench-publish quality help
+.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data bench-train bench-topk bench-publish bench-nightly quality help
 
 run: ## The main job: install, start, refresh, show. [DATA=folder] [POLICY=none|all] [K=12]
 	@$(STACK) run $${DATA:+--data "$$DATA"} $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
@@ -63,8 +63,14 @@ bench-data: install-dev ## Cleaning, features, examples at 1, 10, 100 % beside D
 bench-train: install-dev ## Training speed beside tensorflow-recommenders, and at H&M's size: [ARGS="--share 0.1"]
 	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_train $(ARGS)
 
+bench-topk: install-dev ## The exact best articles, beside faiss and TensorFlow: [ARGS="--rounds 3"]
+	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_topk $(ARGS)
+
 bench-publish: install-dev ## Publishing at H&M's size, beside a bare COPY, and its readers: [ARGS="--share 0.1"]
 	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_publish $(ARGS)
+
+bench-nightly: install-dev ## Candidates, ranking, publishing at 1, 10, 100 %: [ARGS="--scales 1"]
+	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_nightly $(ARGS)
 
 quality: install-dev ## Recommendation quality on real purchases beside others: [ARGS="--cuts 2017-12-04"]
 	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_quality $(ARGS)

@@ -151,17 +151,18 @@ def _open(held: Held, slot: int, size: int, task: Task, query: int) -> int:
     excluded = task.excluded[task.offsets[query] : task.offsets[query + 1]]
     if not len(excluded):
         return size
+    # Unsigned numbers: Numba then does not look for indices below zero.
+    known, word, bit = np.uint64(len(task.candidates)), np.uint64(6), np.uint64(63)
     for key in excluded:
-        if key < len(task.candidates):
-            closed[key >> 6] |= ONE << np.uint64(key & 63)
+        place = np.uint64(key)
+        if place < known:
+            closed[place >> word] |= ONE << (place & bit)
     kept = int(held.opened[slot])
     for at in range(kept, size):
-        key = keys[at]
-        scores[kept], keys[kept] = scores[at], key
-        kept += int((closed[key >> 6] >> np.uint64(key & 63)) & ONE == NONE)
-    for key in excluded:
-        if key < len(task.candidates):
-            closed[key >> 6] = NONE
+        place = np.uint64(keys[at])
+        scores[kept], keys[kept] = scores[at], keys[at]
+        kept += int((closed[place >> word] >> (place & bit)) & ONE == NONE)
+    closed[:] = NONE
     return kept
 
 
