@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.judge import MODEL
-from recsys.evaluation.report import CHAMPION, POPULARITY, name_at
+from recsys.evaluation.report import BASELINES, CHAMPION, POPULARITY, name_at
 
 METHODS: dict[str, str] = {
     MODEL: "This model",
@@ -36,6 +36,8 @@ SOURCES: dict[str, str] = {
     "taste": "Favourite kinds",
     "any source": "Any source",
 }
+#: Metrics that are drawn at every length of the lists.
+DRAWN = ("precision_at_k", "recall_at_k", "ndcg_at_k", "map_at_k")
 #: A chart's plot area in its own units; the browser scales it.
 WIDTH, HEIGHT = 320, 120
 #: Not curves: facts about an epoch that say nothing of the model.
@@ -61,6 +63,7 @@ def render(report: Mapping[str, Any]) -> str:
             for mode in MODES
         ],
         bars={mode: bars(report, mode) for mode in MODES},
+        lengths={mode: lengths(report, mode) for mode in MODES},
         curves=curves(report["history"]),
         methods=METHODS,
         modes=MODES,
@@ -118,6 +121,30 @@ def bars(report: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -row["value"])
 
 
+def lengths(report: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
+    """Return one chart for each metric of DRAWN: the model and the best baseline at 1..k.
+
+    The best baseline is that of the greatest value at k; both lines start from zero.
+    """
+    means = report["details"][mode]["at_each_k"]
+    charts = []
+    for metric in DRAWN:
+        best = max((b for b in BASELINES if b in means), key=lambda b: means[b][metric][-1])
+        model, other = means[MODEL][metric], means[best][metric]
+        top = max(*model, *other)
+        charts.append(
+            {
+                "name": METRICS[metric],
+                "baseline": METHODS[best],
+                "model": _points(model, low=0, high=top),
+                "other": _points(other, low=0, high=top),
+                "top": top,
+                "last": (model[-1], other[-1]),
+            }
+        )
+    return charts
+
+
 def curves(history: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
     """Return one chart for each figure of training: its points in a plot area, and its range."""
     names = [n for n in (history[0] if history else {}) if n not in NOT_CURVES]
@@ -126,16 +153,20 @@ def curves(history: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
 
 def _curve(name: str, values: list[float]) -> dict[str, Any]:
     low, high = min(values), max(values)
-    span, steps = (high - low) or 1.0, max(len(values) - 1, 1)
-    points = [
-        f"{WIDTH * i / steps:.1f},{HEIGHT * (high - value) / span:.1f}"
-        for i, value in enumerate(values)
-    ]
     return {
         "name": name.replace("_", " "),
-        "points": " ".join(points),
+        "points": _points(values, low=low, high=high),
         "low": low,
         "high": high,
         "last": values[-1],
         "epochs": len(values),
     }
+
+
+def _points(values: Sequence[float], *, low: float, high: float) -> str:
+    """Return a line from left to right of the plot area, which spans from `low` to `high`."""
+    span, steps = (high - low) or 1.0, max(len(values) - 1, 1)
+    return " ".join(
+        f"{WIDTH * i / steps:.1f},{HEIGHT * (high - value) / span:.1f}"
+        for i, value in enumerate(values)
+    )

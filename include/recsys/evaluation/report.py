@@ -62,6 +62,7 @@ def summarise(
     """Return one mode's part of the report; an estimate is {mean, low, high}, 95 % intervals.
 
     `model_minus[method][metric]` is the paired difference: over the same customers in each draw.
+    `at_each_k[method][metric]` are the means at 1..k, in this order.
 
     Args:
         outcome: of every customer judged.
@@ -103,6 +104,7 @@ def summarise(
             source: float(found.sum() / max(outcome.relevant.sum(), 1))
             for source, found in outcome.offered.items()
         },
+        "at_each_k": {method: _at_each_k(outcome, method, k=k) for method in outcome.lists},
         "segments": _segments(outcome, k=k),
     }
 
@@ -161,6 +163,12 @@ def headline(report: Mapping[str, Any]) -> dict[str, float]:
 def _estimate(values: NDArray[np.float64], means: NDArray[np.float64]) -> Estimate:
     low, high = interval(means)
     return {"mean": float(values.mean()), "low": low, "high": high}
+
+
+def _at_each_k(outcome: Outcome, method: str, *, k: int) -> dict[str, list[float]]:
+    means = [outcome.values(method, k=length).mean(axis=0) for length in range(1, k + 1)]
+    columns = np.stack(means, axis=1).tolist()
+    return dict(zip(LIST_METRICS, columns, strict=True))
 
 
 def _segments(outcome: Outcome, *, k: int) -> list[dict[str, Any]]:

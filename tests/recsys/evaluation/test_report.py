@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recsys.evaluation.judge import Outcome
-from recsys.evaluation.page import bars, curves, render, verdict
+from recsys.evaluation.page import bars, curves, lengths, render, verdict
 from recsys.evaluation.report import build_report, headline, summarise, with_champion
 
 CATALOGUE = np.array([2, 3, 4, 5], np.int32)
@@ -33,14 +33,14 @@ def outcome() -> Outcome:
     )
 
 
-def make_report(part: dict[str, Any], champion: str | None = None) -> dict[str, Any]:
+def make_report(part: dict[str, Any], champion: str | None = None, *, k: int = 2) -> dict[str, Any]:
     """The report of a version whose modes came out the same."""
     return build_report(
         {"all": part, "novel": part},
         version="2020-09-23-0a1b2c3d",
         champion=champion,
         test_cutoffs=["2020-09-09", "2020-09-16"],
-        k=2,
+        k=k,
         customers=12,
         samples=200,
         pairs={"pairs": 10, "auc": 0.9, "precision": 0.5, "recall": 0.75, "threshold": 0.4},
@@ -172,6 +172,57 @@ def test_bars_are_shares_of_the_widest_interval(report: dict[str, Any]) -> None:
     assert (first["label"], second["label"]) == ("This model", "Popular last week")
     assert first["high"] == 100
     assert second["mean"] == pytest.approx(first["mean"] * 2 / 9, abs=0.02)
+
+
+def uneven() -> Outcome:
+    """Three customers, who bought 1, 2 and 3 articles; the model hits at ranks 2, 1 and 3, and 2
+    and 3; popularity at rank 3, for the first."""
+    model = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 1]], bool)
+    popular = np.array([[0, 0, 1], [0, 0, 0], [0, 0, 0]], bool)
+    lists = np.tile(np.array([2, 3, 4], np.int32), (3, 1))
+    return Outcome(
+        lists={"model": lists, "popular_7d": lists, "repurchase": lists},
+        hits={"model": model, "popular_7d": popular, "repurchase": ~(model | True)},
+        relevant=np.array([1, 2, 3]),
+        offered={},
+        segments={},
+    )
+
+
+def test_metrics_at_every_length() -> None:
+    part = summarise(uneven(), k=3, samples=20, seed=1, catalogue=CATALOGUE)
+    model, discount = part["at_each_k"]["model"], 1 / np.log2(3)
+
+    assert set(part["at_each_k"]) == {"model", "popular_7d", "repurchase"}
+    assert model["precision_at_k"] == pytest.approx([1 / 3, 3 / 6, 5 / 9])
+    assert model["recall_at_k"] == pytest.approx([1 / 6, (1 + 1 / 2 + 1 / 3) / 3, 8 / 9])
+    assert model["map_at_k"] == pytest.approx(
+        [1 / 3, (1 / 2 + 1 / 2 + 1 / 4) / 3, (1 / 2 + 5 / 6 + 7 / 18) / 3]
+    )
+    ideal = 1 + discount
+    assert model["ndcg_at_k"] == pytest.approx(
+        [1 / 3, (discount + 1 / ideal + discount / ideal) / 3,
+         (discount + 1.5 / ideal + (discount + 0.5) / (ideal + 0.5)) / 3]
+    )  # fmt: skip
+    assert {len(means) for means in model.values()} == {3}
+    for metric, means in model.items():
+        name = metric.removesuffix("k") + "3"
+        assert means[-1] == pytest.approx(part["methods"]["model"][name]["mean"])
+
+
+def test_each_drawn_metric_is_beside_the_best_baseline() -> None:
+    part = summarise(uneven(), k=3, samples=20, seed=1, catalogue=CATALOGUE)
+    report = make_report(part, k=3)
+    charts = lengths(report, "novel")
+
+    assert [chart["name"] for chart in charts] == ["Precision", "Recall", "NDCG", "MAP"]
+    assert {chart["baseline"] for chart in charts} == {"Popular last week"}
+    # From 3/9 by 3/6 to 5/9 of 5/9, and at rank 3 from nothing to 1/9.
+    assert charts[0]["model"] == "0.0,48.0 160.0,12.0 320.0,0.0"
+    assert charts[0]["other"] == "0.0,120.0 160.0,120.0 320.0,96.0"
+    page = render(report)
+    assert page.count('aria-label="Recall by length"') == 2  # once a mode
+    assert f'points="{charts[0]["other"]}"' in page
 
 
 def test_curves_span_their_plot(report: dict[str, Any]) -> None:
