@@ -27,7 +27,10 @@ from benchmarks.measure import GIB, REPOSITORY, Measured, measure, write_result
 
 CUSTOMERS, ARTICLES, TRANSACTIONS = 1_371_980, 105_542, 31_788_324
 RUN_DATE, NEXT_DATE = "2020-09-23", "2020-09-24"
-SETTINGS = ("spark.driver_memory=8g",)
+#: Eight training windows of 64 days hold the whole 70 % part.
+SETTINGS = (
+    "spark.driver_memory=8g", "examples.split.method=fractions", "examples.split.snapshot_days=64",
+)  # fmt: skip
 STEPS = (
     ("clean_catalogue",), ("clean_transactions",), ("build_features",),
     ("build_features", "--training"), ("build_examples",),
@@ -39,12 +42,7 @@ AGGREGATES = ("catalogue", "clean", "customers", "articles")
 def run_scale(percent: float, folder: Path, *, training: bool) -> dict[str, Any]:
     """Simulate a size, run every step and the peer on it; return all figures."""
     data, lake = folder / "data", folder / "lake"
-    share = percent / 100
-    _job(
-        "simulate_dataset", "--out", str(data), "--customers", str(int(CUSTOMERS * share)),
-        "--articles", str(int(ARTICLES * share**0.3)), "--images", "0",
-        "--transactions", str(int(TRANSACTIONS * share)),
-    )  # fmt: skip
+    simulate(data, share=percent / 100)
     rows = _lines(data / "transactions_train.csv")
     steps = {}
     for step in STEPS[: len(STEPS) if training else 3]:
@@ -59,6 +57,15 @@ def run_scale(percent: float, folder: Path, *, training: bool) -> dict[str, Any]
         "increment": increment,
         "lake_bytes": _bytes(lake),
     }
+
+
+def simulate(data: Path, *, share: float) -> None:
+    """Write raw files of a share of H&M's customers and transactions, without images."""
+    _job(
+        "simulate_dataset", "--out", str(data), "--customers", str(int(CUSTOMERS * share)),
+        "--articles", str(int(ARTICLES * share**0.3)), "--images", "0",
+        "--transactions", str(int(TRANSACTIONS * share)),
+    )  # fmt: skip
 
 
 def summarise(scales: dict[str, dict[str, Any]]) -> dict[str, Any]:
