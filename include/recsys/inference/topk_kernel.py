@@ -8,15 +8,14 @@ Numba keeps what it compiled beside this file and compiles anew when this file c
 change of `topk_instructions.py` alone, empty `__pycache__`.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401 - what np.dot calls: once here, it can be limited
 from numpy.typing import NDArray
 
+from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_instructions import (
     SIDE,
@@ -32,7 +31,6 @@ from recsys.inference.topk_instructions import (
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int64]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: Candidates of a tile of coarse scores: 32 queries x 256 x 4 bytes stay in the first cache.
 WIDTH = 256
@@ -41,15 +39,6 @@ BLOCK = 128
 #: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
 CAPACITY, LEAST = 5, 256
 NONE, ONE = np.uint64(0), np.uint64(1)
-
-
-def _compiled(function: Function, **options: Any) -> Function:
-    """Return a function that is compiled at its first call, and kept where a folder is writable."""
-    try:
-        compiled: Function = numba.njit(nogil=True, cache=True, **options)(function)
-    except RuntimeError:  # neither beside this file nor in the user's cache
-        compiled = numba.njit(nogil=True, **options)(function)
-    return compiled
 
 
 class Task(NamedTuple):
@@ -76,7 +65,7 @@ class Held(NamedTuple):
     closed: NDArray[np.uint64]  # [a / 64], a bit a key: scratch
 
 
-@_compiled
+@compiled
 def _hold(task: Task) -> Held:
     """Return room for a block."""
     capacity = -(-max(LEAST, CAPACITY * task.k) // 64) * 64
@@ -90,7 +79,7 @@ def _hold(task: Task) -> Held:
     )
 
 
-@_compiled
+@compiled
 def _begin(held: Held, task: Task, start: int) -> None:
     """Hold nothing for a block that starts with query `start`."""
     held.sizes[:], held.opened[:] = 0, 0
@@ -98,7 +87,7 @@ def _begin(held: Held, task: Task, start: int) -> None:
         held.bars[slot] = -task.reach[start + slot]
 
 
-@_compiled
+@compiled
 def _sift(tile: Floats, held: Held, task: Task, start: int, corner: tuple[int, int]) -> None:
     """Take in what reaches its query's bar of a tile [>= SIDE, WIDTH] of coarse scores.
 
@@ -126,7 +115,7 @@ def _sift(tile: Floats, held: Held, task: Task, start: int, corner: tuple[int, i
         address += 4 * WIDTH
 
 
-@_compiled
+@compiled
 def _raise(held: Held, slot: int, size: int, task: Task, query: int) -> int:
     """Raise a bar, let go of what is below or excluded, and return how many are left."""
     scores, keys, slack = held.scores[slot], held.keys[slot], task.slack[query]
@@ -144,7 +133,7 @@ def _raise(held: Held, slot: int, size: int, task: Task, query: int) -> int:
     return size
 
 
-@_compiled
+@compiled
 def _open(held: Held, slot: int, size: int, task: Task, query: int) -> int:
     """Let go of what the query must not get; return how many are left."""
     closed, keys, scores = held.closed, held.keys[slot], held.scores[slot]
@@ -166,7 +155,7 @@ def _open(held: Held, slot: int, size: int, task: Task, query: int) -> int:
     return kept
 
 
-@_compiled
+@compiled
 def _keep(scores: Floats, keys: Keys, keep: NDArray[np.bool_]) -> int:
     """Move those marked to the front; return how many they are."""
     size = 0
@@ -176,7 +165,7 @@ def _keep(scores: Floats, keys: Keys, keep: NDArray[np.bool_]) -> int:
     return size
 
 
-@_compiled
+@compiled
 def _reached(scores: Floats, size: int, task: Task, query: int) -> Any:
     """Return a value that at least `k` of the first scores reach, and few more."""
     scores[size:] = -np.inf
@@ -195,7 +184,7 @@ def _reached(scores: Floats, size: int, task: Task, query: int) -> Any:
     return low
 
 
-@_compiled
+@compiled
 def _finish(held: Held, task: Task, start: int, found: Codes) -> None:
     """Write the codes of the best of each query of a block."""
     for slot in range(min(BLOCK, len(task.queries) - start)):
@@ -208,7 +197,7 @@ def _finish(held: Held, task: Task, start: int, found: Codes) -> None:
                 found[query, ranks[at]] = codes[at]
 
 
-@_compiled
+@compiled
 def _exact(task: Task, query: int, keys: Keys) -> tuple[Floats, Codes]:
     """Return the exact scores of a query's candidates, and their codes: see `topk.decode`."""
     scores, codes = np.empty(len(keys), np.float32), np.empty(len(keys), np.int64)
@@ -221,7 +210,7 @@ def _exact(task: Task, query: int, keys: Keys) -> tuple[Floats, Codes]:
     return scores, codes
 
 
-@_compiled
+@compiled
 def _ranks(codes: Codes) -> NDArray[np.int64]:
     """Return how many are less than each: for so few, this is faster than to sort them."""
     ranks = np.empty(len(codes), np.int64)
@@ -233,7 +222,7 @@ def _ranks(codes: Codes) -> NDArray[np.int64]:
     return ranks
 
 
-@partial(_compiled, fastmath={"reassoc", "contract"})
+@partial(compiled, fastmath={"reassoc", "contract"})
 def _dot(one: Floats, other: Floats) -> float:
     """Return a dot product of float32 in float64, several sums at a time."""
     total = 0.0
@@ -242,7 +231,7 @@ def _dot(one: Floats, other: Floats) -> float:
     return total
 
 
-@_compiled
+@compiled
 def search_bfloat16(
     task: Task,
     rows: NDArray[np.uint16],
@@ -280,7 +269,7 @@ def search_bfloat16(
         _finish(held, task, start, found)
 
 
-@_compiled
+@compiled
 def search_float32(task: Task, columns: Floats, found: Codes) -> None:
     """Find the best of every query with coarse scores of BLAS.
 
