@@ -10,16 +10,21 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
 from recsys.columns import Columns as C
+from recsys.evaluation.als import Factors
 from recsys.evaluation.page import render
 from recsys.evaluation.report import headline
 from recsys.evaluation.window import Window, evaluate
+from recsys.inference.ragged import Keys
 from recsys.inference.run import scorer_inputs, scorer_notes
 from recsys.job import Job, run_job
 from recsys.models.registry import model_partition
@@ -48,7 +53,9 @@ def build(job: Job) -> None:
     step = job.step([output], inputs=list(dict.fromkeys(inputs)), settings=settings)
     if not step.is_current:
         with step.write("models.evaluations") as draft:
-            _write(job, evaluate(job, version, windows, champion=champion), draft)
+            fit = partial(_fit_als, job) if job.config.evaluation.als.enabled else None
+            report = evaluate(job, version, windows, champion=champion, fit_als=fit)
+            _write(job, report, draft)
     with job.lake.local_path(output) as folder:
         job.facts.update(headline(json.loads((folder / "report.json").read_text("utf-8"))))
 
@@ -62,6 +69,24 @@ def _write(job: Job, report: dict[str, Any], draft: Draft) -> None:
             path = Path(folder, name)
             path.write_text(text, encoding="utf-8")
             job.lake.put(draft, name, path)
+
+
+def _fit_als(job: Job, cutoff: date, customer_keys: Keys, articles: int) -> Factors:
+    from recsys.features.als import fit_factors, keep_checkpoints, weigh_purchases
+    from recsys.spark import build_session, read_parquet
+
+    config, transactions = job.config.evaluation.als, job.partition("cleaned.transactions")
+    started, since = time.monotonic(), cutoff - timedelta(days=config.days)
+    spark = build_session(job.config, job.name, rows=job.lake.require(transactions).rows)
+    files = job.lake.files(transactions, since=str(since), before=str(cutoff))
+    weights = weigh_purchases(read_parquet(spark, files), cutoff=cutoff, config=config)
+    with job.lake.scratch(f"als/{cutoff}") as folder:
+        keep_checkpoints(spark, folder)
+        factors = fit_factors(
+            weights, customer_keys, articles=articles, config=config, seed=job.config.seed
+        )
+    job.facts["als_seconds"] = round(time.monotonic() - started, 1)
+    return Factors(*factors)
 
 
 def _champion(job: Job, version: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from jobs import evaluate
+from pyspark.sql import SparkSession
 from tests.recsys.conftest import commit, commit_transactions, make_transactions
 
 from recsys.config import Config
@@ -58,6 +59,7 @@ def run(config: Config, *flags: str) -> int:
             f"--model-version={VERSION}",
             "--set=evaluation.k=2",
             "--set=evaluation.bootstrap_samples=20",
+            "--set=evaluation.als.enabled=false",
             "--report=report.json",
             *flags,
         ]
@@ -168,6 +170,27 @@ def test_a_version_may_be_compared_with_any_other(
     assert run(config, "--against=v7") == 0
     assert read_reports(config, toy_lake)[1]["champion"] == "v7"
     assert run(config, "--against=v8") == 2
+
+
+def test_factors_by_spark_are_one_more_baseline(
+    config: Config,
+    toy_lake: Lake,
+    test_window: None,
+    fixed_scorer: list[object],
+    spark: SparkSession,
+) -> None:
+    assert run(config, "--set=evaluation.als.enabled=true", "--set=evaluation.als.rank=2") == 0
+
+    job, report = read_reports(config, toy_lake)
+    assert job["facts"]["als_seconds"] > 0
+    novel = report["modes"]["novel"]["als"]
+    # Nothing is on sale that anyone bought but 7, 2 and 4: customer 2 is shown one of the latter
+    # and customer 3 is shown 7, which he then buys; the rest of their lists is popular.
+    assert set(novel) == set(report["modes"]["novel"]["model"])
+    assert novel["hit_rate_at_2"]["mean"] == 0.5
+    assert "als" in report["details"]["novel"]["model_minus"]
+    with toy_lake.local_path(EVALUATION) as folder:
+        assert "<td>ALS factors</td>" in (folder / "report.html").read_text()
 
 
 def test_headline_figures_are_facts_also_of_a_run_with_nothing_to_do(

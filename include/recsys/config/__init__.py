@@ -1,6 +1,7 @@
 """Configuration: frozen models; defaults < conf/base.yaml < conf/<env>.yaml < flags."""
 
 from recsys.config.blocks import (
+    AlsConfig,
     CandidatesConfig,
     CleaningConfig,
     EaseConfig,
@@ -30,6 +31,7 @@ from recsys.config.settings import Config
 
 __all__ = [
     "REPOSITORY",
+    "AlsConfig",
     "Band",
     "CandidatesConfig",
     "ChecksConfig",

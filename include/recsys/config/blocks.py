@@ -96,7 +96,8 @@ class TreesConfig(Frozen):
     weeks: PositiveInt = 4
     #: So many of a week's customers.
     customers: PositiveInt = 5_000
-    trees: PositiveInt = 200
+    #: Of each kind: first those that say what is likely, then, of lists, those that order.
+    trees: PositiveInt = 150
     leaves: Annotated[int, Field(ge=2, le=64)] = 15
     learning_rate: float = Field(default=0.05, gt=0)
     #: Of a leaf: candidates, and single pairs.
@@ -197,6 +198,21 @@ class SparkConfig(Frozen):
     driver_memory: str = "4g"
 
 
+class AlsConfig(Frozen):
+    """A baseline: what Spark's ALS makes of purchases, see `recsys.features.als`."""
+
+    enabled: bool = True
+    rank: PositiveInt = 64
+    iterations: PositiveInt = 10
+    #: Spark multiplies it by the number of a customer's or an article's pairs.
+    regularisation: float = Field(default=0.1, gt=0)
+    #: A pair's confidence is 1 + alpha * weight.
+    alpha: float = Field(default=10.0, gt=0)
+    #: Purchases of the last so many days before the cutoff count, each less the older it is.
+    days: PositiveInt = 365
+    decay_days: float = Field(default=60.0, gt=0)
+
+
 class EvaluationConfig(Frozen):
     """How lists are judged."""
 
@@ -205,6 +221,7 @@ class EvaluationConfig(Frozen):
     #: So many of them also get lists without each source of candidates.
     ablation_customers: PositiveInt = 2_000
     bootstrap_samples: PositiveInt = 1000
+    als: AlsConfig = AlsConfig()
 
 
 class PromotionConfig(Frozen):

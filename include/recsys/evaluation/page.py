@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.judge import MODEL
-from recsys.evaluation.report import BASELINES, CHAMPION, POPULARITY, name_at
+from recsys.evaluation.report import ALS, BASELINES, CHAMPION, POPULARITY, name_at
 
 METHODS: dict[str, str] = {
     MODEL: "This model",
@@ -16,6 +16,7 @@ METHODS: dict[str, str] = {
     "popular_by_age": "Popular by age",
     "repurchase": "Repurchase",
     "copurchase": "Bought together",
+    ALS: "ALS factors",
     "network": "This model's other ranker, the network",
     "trees": "This model's other ranker, the trees",
 }
@@ -129,7 +130,7 @@ def lengths(report: Mapping[str, Any], mode: str) -> list[dict[str, Any]]:
     means = report["details"][mode]["at_each_k"]
     charts = []
     for metric in DRAWN:
-        best = max((b for b in BASELINES if b in means), key=lambda b: means[b][metric][-1])
+        best = max((b for b in (*BASELINES, ALS) if b in means), key=lambda b: means[b][metric][-1])
         model, other = means[MODEL][metric], means[best][metric]
         top = max(*model, *other)
         charts.append(

@@ -20,6 +20,8 @@ from recsys.evaluation.metrics import (
 POPULARITY = "popular_7d"
 #: What needs no model: a version must be ahead of each of these before it serves.
 BASELINES = (POPULARITY, "popular_by_age", "repurchase", "copurchase")
+#: One more of them where `evaluation.als` is enabled: factors that Spark fits for the evaluation.
+ALS = "als"
 #: The version that serves now, as one more method.
 CHAMPION = "champion"
 #: Smaller segments say nothing.
@@ -37,22 +39,23 @@ def name_at(metric: str, k: int) -> str:
     return f"{metric.removesuffix('k')}{k}"
 
 
-def with_champion(outcome: Outcome, champion: Outcome) -> Outcome:
-    """Return a model's outcome in which the champion's lists are one more method.
+def with_rival(outcome: Outcome, name: str, rival: Outcome) -> Outcome:
+    """Return a model's outcome in which the lists of another model are one more method.
 
     Args:
         outcome: of the model.
-        champion: of the model that serves now, for the same customers in the same order.
+        name: of the method, such as CHAMPION.
+        rival: of the other model, for the same customers in the same order.
 
     Raises:
         ValueError: the two are not of the same customers and purchases.
     """
-    if not np.array_equal(outcome.relevant, champion.relevant):
+    if not np.array_equal(outcome.relevant, rival.relevant):
         raise ValueError("a paired comparison needs the same customers and purchases")
     return replace(
         outcome,
-        lists=outcome.lists | {CHAMPION: champion.lists[MODEL]},
-        hits=outcome.hits | {CHAMPION: champion.hits[MODEL]},
+        lists=outcome.lists | {name: rival.lists[MODEL]},
+        hits=outcome.hits | {name: rival.hits[MODEL]},
     )
 
 

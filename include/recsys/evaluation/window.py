@@ -16,6 +16,7 @@ from recsys import log
 from recsys.columns import Columns as C
 from recsys.errors import DataError
 from recsys.evaluation.ablation import ablate_sources
+from recsys.evaluation.als import FitFactors, judge_factors
 from recsys.evaluation.judge import (
     Outcome,
     bought_articles,
@@ -23,7 +24,7 @@ from recsys.evaluation.judge import (
     judge_pairs,
     sample_customers,
 )
-from recsys.evaluation.report import build_report, summarise, with_champion
+from recsys.evaluation.report import ALS, CHAMPION, build_report, summarise, with_rival
 from recsys.inference.policy import MODES
 from recsys.inference.ragged import Ragged
 from recsys.inference.run import Scorer
@@ -65,11 +66,17 @@ class Judged:
 
 
 def evaluate(
-    job: Job, version: str, windows: list[Window], *, champion: str | None = None
+    job: Job,
+    version: str,
+    windows: list[Window],
+    *,
+    champion: str | None = None,
+    fit_als: FitFactors | None = None,
 ) -> dict[str, Any]:
     """Return a model version's report on the test windows, see `build_report`.
 
-    Another version, `champion`, is judged on the same windows and customers.
+    Another version, `champion`, is judged on the same windows and customers, and so are the
+    factors that `fit_als` makes.
 
     Raises:
         DataError: there is no test window, or nobody bought anything in it.
@@ -77,7 +84,10 @@ def evaluate(
     if not windows:
         raise DataError("the split has no test window: run build_features --training again")
     config = job.config.evaluation
-    judged = [_judge_window(job, version, window, champion=champion) for window in windows]
+    judged = [
+        _judge_window(job, version, window, champion=champion, fit_als=fit_als)
+        for window in windows
+    ]
     pooled = {mode: Outcome.pool([part.outcomes[mode] for part in judged]) for mode in MODES}
     catalogue = np.unique(np.concatenate([part.on_sale for part in judged]))
     summary = partial(
@@ -106,7 +116,14 @@ def evaluate(
     )
 
 
-def _judge_window(job: Job, version: str, window: Window, *, champion: str | None) -> Judged:
+def _judge_window(
+    job: Job,
+    version: str,
+    window: Window,
+    *,
+    champion: str | None,
+    fit_als: FitFactors | None,
+) -> Judged:
     scorer = Scorer.load(job, version, cutoff=window.cutoff, role="evaluated")
     truth = _truth(job, window, customers=len(scorer.snapshot.age_bands))
     limit = job.config.evaluation.max_customers
@@ -123,6 +140,10 @@ def _judge_window(job: Job, version: str, window: Window, *, champion: str | Non
     )
     k = job.config.evaluation.k
     outcomes = judge(scorer, sources, customers, truth, config=candidates, k=k)
+    if fit_als is not None:
+        factors = fit_als(window.cutoff, customers, len(sources.is_on_sale))
+        theirs = judge_factors(factors, sources, customers, truth, k=k)
+        outcomes = {mode: with_rival(outcomes[mode], ALS, theirs[mode]) for mode in MODES}
     fewer = sample_customers(
         truth, limit=job.config.evaluation.ablation_customers, seed=job.config.seed
     )
@@ -136,7 +157,7 @@ def _judge_window(job: Job, version: str, window: Window, *, champion: str | Non
         logger.info("judging the champion %s", log.fields(version=champion))
         rival = Scorer.load(job, champion, cutoff=window.cutoff, role="evaluated")
         theirs = judge(rival, sources, customers, truth, config=candidates, k=k)
-        outcomes = {mode: with_champion(outcomes[mode], theirs[mode]) for mode in MODES}
+        outcomes = {mode: with_rival(outcomes[mode], CHAMPION, theirs[mode]) for mode in MODES}
     return Judged(outcomes, on_sale, pairs, ablated, rankers, columns)
 
 

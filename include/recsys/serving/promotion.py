@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from recsys.errors import DataError
-from recsys.evaluation.report import BASELINES, CHAMPION, name_at
+from recsys.evaluation.report import ALS, BASELINES, CHAMPION, name_at
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Result:
         """Why the model is not ahead of each baseline; empty where it is."""
         if not all(math.isfinite(difference.mean) for difference in self.minus.values()):
             return ["not measured: nobody bought anything that counts"]
-        baselines = {name: self.minus[name] for name in BASELINES}
+        names = [*BASELINES, *({ALS} & self.minus.keys())]
+        baselines = {name: self.minus[name] for name in names}
         return [f"not ahead of {n}: {found}" for n, found in baselines.items() if found.mean <= 0]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from recsys.evaluation.judge import Outcome
 from recsys.evaluation.page import bars, curves, lengths, render, verdict
-from recsys.evaluation.report import build_report, headline, summarise, with_champion
+from recsys.evaluation.report import build_report, headline, summarise, with_rival
 
 CATALOGUE = np.array([2, 3, 4, 5], np.int32)
 
@@ -87,7 +87,7 @@ def of_champion(hits: int) -> Outcome:
 
 
 def test_the_champion_is_one_more_method_over_the_same_customers() -> None:
-    both = with_champion(outcome(), of_champion(hits=8))
+    both = with_rival(outcome(), "champion", of_champion(hits=8))
     part = summarise(both, k=2, samples=200, seed=1, catalogue=CATALOGUE)
 
     assert list(part["methods"]) == ["model", "popular_7d", "champion"]
@@ -98,7 +98,7 @@ def test_the_champion_is_one_more_method_over_the_same_customers() -> None:
     assert difference["low"] == 0
     assert difference["high"] <= 4 / 11
     same = summarise(
-        with_champion(outcome(), outcome()), k=2, samples=200, seed=1, catalogue=CATALOGUE
+        with_rival(outcome(), "champion", outcome()), k=2, samples=200, seed=1, catalogue=CATALOGUE
     )
     assert same["model_minus"]["champion"]["ndcg_at_2"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
@@ -107,11 +107,11 @@ def test_a_comparison_of_other_customers_is_refused() -> None:
     other = outcome()
     other.relevant[0] = 2
     with pytest.raises(ValueError, match="the same customers"):
-        with_champion(outcome(), other)
+        with_rival(outcome(), "champion", other)
 
 
 def test_the_page_shows_the_champion() -> None:
-    both = with_champion(outcome(), of_champion(hits=1))
+    both = with_rival(outcome(), "champion", of_champion(hits=1))
     part = summarise(both, k=2, samples=200, seed=1, catalogue=CATALOGUE)
     page = render(make_report(part, champion="v<7>"))
 

@@ -79,6 +79,12 @@ def test_a_baseline_that_is_not_beaten_refuses_also_what_beats_the_champion():
     )
 
 
+def test_factors_are_a_baseline_where_they_were_judged():
+    decision = judge(beside(AHEAD, als=BEHIND), "old")
+    assert not decision.promoted
+    assert decision.reason.startswith("not ahead of als: -0.0020")
+
+
 def test_a_method_that_is_no_baseline_need_not_be_beaten():
     assert judge(beside(AHEAD, its_other_ranker=BEHIND), "old").promoted
 
