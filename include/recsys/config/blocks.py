@@ -110,6 +110,11 @@ class TreesConfig(Frozen):
     truncation: PositiveInt = 20
 
 
+#: What a network can be trained without, to see what it is worth: the correction of the retrieval
+#: loss for how articles got into a batch, the images, and the pooled history of the customer tower.
+Ablation = Literal["log_q", "images", "history"]
+
+
 class ModelConfig(Frozen):
     """Two towers into one space, and two rankers on top of them."""
 
@@ -131,6 +136,9 @@ class ModelConfig(Frozen):
     ranker: Literal["best", "network", "trees"] = "best"
     trees: TreesConfig = TreesConfig()
     mixed_precision: bool = False
+    #: Also train a network without each of these, for as many epochs as the best one took, to be
+    #: compared on the validation snapshot. No model uses them.
+    ablations: tuple[Ablation, ...] = ()
     #: Also train on everything for as many epochs: what nights use. Evaluations judge the model
     #: that was trained on the training part alone.
     refit: bool = True

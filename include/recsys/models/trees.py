@@ -1,8 +1,9 @@
 """The second ranker: gradient-boosted trees over what is known of each candidate.
 
-LambdaMART (Burges, "From RankNet to LambdaRank to LambdaMART", 2010) as LightGBM has it: trees that
-move what was bought up each customer's list, a model for each purchase mode. One more model, PAIRS,
-says how likely a pair of a customer and an article is a purchase.
+First trees that say how likely a candidate is bought, then trees that move what was bought up each
+customer's list: LambdaMART (Burges, "From RankNet to LambdaRank to LambdaMART", 2010) as LightGBM
+has it, a model for each purchase mode. One more model, PAIRS, of the first kind alone, judges
+single pairs of a customer and an article.
 """
 
 import json
@@ -99,12 +100,12 @@ class Trees:
 def fit_trees(rows: Rows, config: TreesConfig, *, seed: int) -> lgb.Booster:
     """Return trees that order each list, or that judge single pairs where there are no lists.
 
-    The same rows, settings and seed give the same trees.
+    The first trees say how likely each candidate is bought; of lists, as many more then put them in
+    order. Alone, trees of either kind do worse. The same rows, settings and seed give the same
+    trees.
     """
     lists = len(rows.groups) > 0
     parameters = {
-        "objective": "lambdarank" if lists else "binary",
-        "lambdarank_truncation_level": config.truncation,
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
         "min_data_in_leaf": config.min_rows if lists else config.min_pairs,
@@ -117,5 +118,10 @@ def fit_trees(rows: Rows, config: TreesConfig, *, seed: int) -> lgb.Booster:
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lgb.Dataset(rows.features, rows.labels, group=rows.groups if lists else None)
-    return lgb.train(parameters, data, config.trees)
+    data = lgb.Dataset(rows.features, rows.labels, params=parameters)
+    likely = lgb.train(parameters | {"objective": "binary"}, data, config.trees)
+    if not lists:
+        return likely
+    data = lgb.Dataset(rows.features, rows.labels, group=rows.groups, params=parameters)
+    order = {"objective": "lambdarank", "lambdarank_truncation_level": config.truncation}
+    return lgb.train(parameters | order, data, config.trees, init_model=likely)

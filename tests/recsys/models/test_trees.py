@@ -38,6 +38,17 @@ def test_what_was_bought_moves_up_unseen_lists(trees: Trees) -> None:
     assert hits(trees.score("novel", unseen.features), unseen) > 0.8
 
 
+def test_trees_that_order_lists_go_on_from_those_that_say_what_is_likely(trees: Trees) -> None:
+    learned = rows(1)
+    flat = Rows(learned.features, learned.labels, np.empty(0, np.int64))
+    likely = fit_trees(flat, CONFIG.model_copy(update={"min_pairs": CONFIG.min_rows}), seed=7)
+    both, features = trees.boosters["novel"], rows(2).features
+    assert (likely.num_trees(), both.num_trees()) == (CONFIG.trees, 2 * CONFIG.trees)
+    first = both.predict(features, num_iteration=CONFIG.trees, raw_score=True)
+    np.testing.assert_allclose(first, likely.predict(features, raw_score=True), rtol=1e-12)
+    assert not np.array_equal(both.predict(features, raw_score=True), first)
+
+
 def test_shuffled_labels_teach_nothing() -> None:
     learned = rows(1)
     random = np.random.default_rng(5)
