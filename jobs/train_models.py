@@ -52,6 +52,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 def _train(job: Job, step: Step, version: str) -> None:
+    from recsys.evaluation.ablation import name_ablations
     from recsys.evaluation.validation import choose_rankers, load_validation
     from recsys.inference.past_weeks import learn_trees, split_weeks
     from recsys.models.inputs import load_pca
@@ -74,19 +75,23 @@ def _train(job: Job, step: Step, version: str) -> None:
     )
     trained = train(examples, encoder, config, seed=seed, validate=validation)
     positives = len(examples)
-    del examples
+    as_long = config.model_copy(update={"epochs": trained.best_epoch})
+    retrain = partial(train, examples, encoder, as_long, seed=seed)
+    ablated: dict[str, dict[str, float]] = {
+        name: validation(retrain(without=name).network) for name in config.ablations
+    }
+    del examples, retrain
     evaluated = TrainedModel(trained.network, encoder, pca=pca)
     learn = partial(learn_trees, candidates=job.config.candidates, config=config.trees, seed=seed)
     evaluated.trees = learn(evaluated, source, late)
     evaluated.rankers, compared = choose_rankers(validation, evaluated, wanted=config.ranker)
-    metrics = trained.metrics | compared
+    metrics = trained.metrics | compared | name_ablations(ablated, trained.metrics)
     models = {"evaluated": evaluated}
     if config.refit:
         del validation
         early, late = split_weeks(source.positives(PARTS), config.trees.weeks)
         examples, encoder = prepare(source, early)
-        epochs = config.model_copy(update={"epochs": trained.best_epoch})
-        refitted = train(examples, encoder, epochs, seed=seed)
+        refitted = train(examples, encoder, as_long, seed=seed)
         served = TrainedModel(refitted.network, encoder, pca=pca, rankers=evaluated.rankers)
         served.trees = learn(served, source, late)
         models["served"] = served

@@ -12,6 +12,7 @@ from tests.recsys.conftest import commit_transactions, make_transactions
 from tests.recsys.models.conftest import fill_lake
 
 from recsys.config import Config
+from recsys.evaluation.ablation import read_ablations
 from recsys.paths import Partition
 from recsys.storage import Lake
 
@@ -83,6 +84,23 @@ def test_without_images_and_refit_there_is_one_model_without_a_pca(
     notes = lake.require(Partition("models.versions", version)).notes
     names = ("encoder.json", "model.keras", *TREES)
     assert sorted(notes["sha256"]) == [f"evaluated/{name}" for name in names]
+
+
+def test_ablations_are_measured_beside_the_whole_network(config: Config, lake: Lake) -> None:
+    fill_lake(lake, RUN_DATE)
+    names = '["log_q","images","history"]'
+    flags = ("--set", f"model.ablations={names}", "--set", "model.refit=false")
+    assert main(_argv(config, *flags, "--set", "model.epochs=1")) == 0
+    version = _report(lake)["facts"]["model_version"]
+    notes = lake.require(Partition("models.versions", version)).notes
+    found = read_ablations(notes["metrics"])
+
+    assert list(found) == ["nothing", "log_q", "images", "history"]
+    assert found["nothing"]["ndcg_at_12"] == notes["metrics"]["ndcg_at_12"]
+    assert all(0 <= v["towers_recall"] <= 1 and 0 < v["auc"] < 1 for v in found.values())
+    assert len({(v["auc"], v["towers_recall"]) for v in found.values()}) == 4
+    # They are measured, not kept.
+    assert {name.partition("/")[0] for name in notes["sha256"]} == {"evaluated"}
 
 
 def test_missing_examples_are_one_sentence(

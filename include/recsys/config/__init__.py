@@ -1,6 +1,7 @@
 """Configuration: frozen models; defaults < conf/base.yaml < conf/<env>.yaml < flags."""
 
 from recsys.config.blocks import (
+    Ablation,
     AlsConfig,
     CandidatesConfig,
     CleaningConfig,
@@ -31,6 +32,7 @@ from recsys.config.settings import Config
 
 __all__ = [
     "REPOSITORY",
+    "Ablation",
     "AlsConfig",
     "Band",
     "CandidatesConfig",

@@ -1,11 +1,14 @@
-"""What each source of candidates is worth: the lists as they would be without it."""
+"""What each source of candidates, and each part of the network, is worth: results without it."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
 from recsys.columns import Columns as C
-from recsys.config import CandidatesConfig
+from recsys.config import Ablation, CandidatesConfig
 from recsys.evaluation.judge import MODEL, Outcome, excluded_by
 from recsys.inference.candidates import Candidates
 from recsys.inference.policy import MODES
@@ -15,6 +18,10 @@ from recsys.inference.rankers import Ranker, ranker_of, signals_for
 from recsys.inference.run import Scorer
 from recsys.inference.sources import Sources, find_candidates
 from recsys.schemas import SOURCES
+
+#: What the whole network goes without.
+NOTHING = "nothing"
+_METRIC = re.compile(f"without_({'|'.join((NOTHING, *get_args(Ablation)))})_(.+)")
 
 
 def ablate_sources(
@@ -68,3 +75,34 @@ def _judge(
         lists[name] = np.reshape(table[C.ARTICLE_KEY].to_numpy(), (-1, k))
     hits = {name: relevant.marks(keys) for name, keys in lists.items()}
     return Outcome(lists, hits, relevant.lengths, offered={}, segments={})
+
+
+def name_ablations(
+    found: Mapping[str, Mapping[str, float]], whole: Mapping[str, float]
+) -> dict[str, float]:
+    """Return what was measured of networks without something as metrics of one model.
+
+    `whole` holds the same metrics, among others, of the network that goes without nothing.
+
+    >>> name_ablations({"images": {"auc": 0.75}}, {"epoch": 3, "auc": 0.875})
+    {'without_nothing_auc': 0.875, 'without_images_auc': 0.75}
+    """
+    measured = {metric: whole[metric] for values in found.values() for metric in values}
+    return {
+        f"without_{name}_{metric}": value
+        for name, values in {NOTHING: measured, **found}.items()
+        for metric, value in values.items()
+    }
+
+
+def read_ablations(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Return what `name_ablations` was given, of all metrics of a model.
+
+    >>> read_ablations({"auc": 0.9, "without_log_q_auc": 0.75})
+    {'log_q': {'auc': 0.75}}
+    """
+    found: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        if match := _METRIC.fullmatch(name):
+            found.setdefault(match[1], {})[match[2]] = value
+    return found

@@ -37,6 +37,13 @@ SOURCES: dict[str, str] = {
     "taste": "Favourite kinds",
     "any source": "Any source",
 }
+ABLATIONS: dict[str, str] = {
+    "nothing": "Nothing", "log_q": "The correction of the softmax for sampling (log Q)",
+    "images": "Images", "history": "The customer tower's history",
+}  # fmt: skip
+MEASURED: dict[str, str] = {
+    "towers_recall": "Recall of the towers", "ndcg_at_12": "NDCG@12", "auc": "AUC of pairs",
+}  # fmt: skip
 #: Metrics that are drawn at every length of the lists.
 DRAWN = ("precision_at_k", "recall_at_k", "ndcg_at_k", "map_at_k")
 #: A chart's plot area in its own units; the browser scales it.
@@ -66,6 +73,8 @@ def render(report: Mapping[str, Any]) -> str:
         bars={mode: bars(report, mode) for mode in MODES},
         lengths={mode: lengths(report, mode) for mode in MODES},
         curves=curves(report["history"]),
+        ablations=ABLATIONS,
+        measured=MEASURED,
         methods=METHODS,
         modes=MODES,
         sources=SOURCES,

@@ -125,12 +125,14 @@ def build_report(
     history: list[dict[str, float]],
     rankers: Mapping[str, str],
     columns: Mapping[str, Mapping[str, float]],
+    ablations: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
     """Return the whole report.
 
     `modes[mode][method][metric]` are estimates; what else is known of a mode stands in `details`.
     `rankers` says which ranker orders each mode's lists, and `columns` what its trees look at, each
     column with its share of what the splits gained, largest first; no mode without trees.
+    `ablations` are metrics of networks without something, on the snapshot that training stopped by.
     `champion` is the version that the method of this name is, None without it; `samples` are the
     draws behind the intervals.
     """
@@ -151,6 +153,7 @@ def build_report(
         "history": history,
         "rankers": dict(rankers),
         "columns": {mode: dict(shares) for mode, shares in columns.items()},
+        "ablations": {name: dict(metrics) for name, metrics in ablations.items()},
     }
 
 

@@ -19,6 +19,7 @@ from recsys.inference.rank import rank
 from recsys.inference.rankers import NetworkRanker, Ranker, rankers_of, signals_for
 from recsys.inference.signals import Signals
 from recsys.inference.sources import Sources, find_candidates, load_sources
+from recsys.inference.topk import top_k
 from recsys.models.batches import Positives
 from recsys.models.inputs import Pca, Snapshot
 from recsys.models.network import Recommender
@@ -53,14 +54,16 @@ class Validation:
     bought: Ragged
 
     def __call__(self, network: Recommender) -> dict[str, float]:
-        """Return auc, precision and recall at the threshold, and ndcg_at_12.
+        """Return auc, precision and recall at the threshold, ndcg_at_12, and towers_recall.
 
-        The latter is of lists without past purchases, as the default policy publishes them.
+        The latter two are of lists without past purchases, as the default policy publishes them:
+        of the ranked ones, and of what the towers alone put among the candidates.
         """
         model = TrainedModel(network, self.encoder, pca=self.pca)
         ranker = NetworkRanker(model, self.snapshot)
         lists = self._judge_lists(model, {"network": ranker}, "novel")
-        return self._judge_pairs(model) | {f"ndcg_at_{K}": lists["network"]}
+        found = {f"ndcg_at_{K}": lists["network"], "towers_recall": self._judge_towers(model)}
+        return self._judge_pairs(model) | found
 
     def compare(self, model: TrainedModel) -> dict[str, dict[str, float]]:
         """Return mode -> ranker -> NDCG@12 of a model with both rankers."""
@@ -74,6 +77,15 @@ class Validation:
         """Return ranker -> auc, precision, recall and threshold of a model with both rankers."""
         signals = signals_for(model, self.snapshot, self.sources.purchases)
         return {name: self._judge_pairs(model, name, signals) for name in ("network", "trees")}
+
+    def _judge_towers(self, model: TrainedModel) -> float:
+        """Return the mean share of a customer's first purchases that the towers find."""
+        past, k = self.sources.purchases.articles.take(self.customers), self.candidates.towers
+        vectors = model.customer_vectors(self.snapshot, self.customers)
+        articles, on_sale = model.article_vectors(self.snapshot), self.sources.is_on_sale
+        nearest, _ = top_k(vectors, articles, k, allowed=on_sale, excluded=past)
+        truth = self.bought.take(self.customers).without(past)
+        return metrics.mean(metrics.recall_at_k(truth.marks(nearest), truth.lengths, k))
 
     def _judge_pairs(
         self, model: TrainedModel, ranker: str = "network", signals: Signals | None = None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recsys import log
 from recsys.columns import Columns as C
 from recsys.errors import DataError
-from recsys.evaluation.ablation import ablate_sources
+from recsys.evaluation.ablation import ablate_sources, read_ablations
 from recsys.evaluation.als import FitFactors, judge_factors
 from recsys.evaluation.judge import (
     Outcome,
@@ -54,8 +54,8 @@ class Window:
 @dataclass(frozen=True)
 class Judged:
     """One window's outcomes by mode, its catalogue, the scores of its labelled pairs, and outcomes
-    without each source; and of the model which ranker orders each mode's lists, and what its trees
-    look at."""
+    without each source; and of the model which ranker orders each mode's lists, what its trees look
+    at, and what its network is worth without some of its parts."""
 
     outcomes: dict[str, Outcome]
     on_sale: NDArray[np.int32]
@@ -63,6 +63,7 @@ class Judged:
     ablated: dict[str, Outcome]
     rankers: dict[str, str]
     columns: dict[str, dict[str, float]]
+    ablations: dict[str, dict[str, float]]
 
 
 def evaluate(
@@ -113,6 +114,7 @@ def evaluate(
         history=_history(job, version),
         rankers=judged[-1].rankers,
         columns=judged[-1].columns,
+        ablations=judged[-1].ablations,
     )
 
 
@@ -152,13 +154,14 @@ def _judge_window(
     pairs = judge_pairs(scorer, sources, _pairs(job, window), threshold=threshold)
     on_sale = np.flatnonzero(scorer.snapshot.is_on_sale).astype(np.int32)
     rankers, columns = scorer.model.rankers, _columns(scorer.model.trees)
+    without = read_ablations(scorer.model.metrics)
     if champion is not None:
         del scorer  # the champion reads a snapshot of its own, and each takes much memory
         logger.info("judging the champion %s", log.fields(version=champion))
         rival = Scorer.load(job, champion, cutoff=window.cutoff, role="evaluated")
         theirs = judge(rival, sources, customers, truth, config=candidates, k=k)
         outcomes = {mode: with_rival(outcomes[mode], CHAMPION, theirs[mode]) for mode in MODES}
-    return Judged(outcomes, on_sale, pairs, ablated, rankers, columns)
+    return Judged(outcomes, on_sale, pairs, ablated, rankers, columns, without)
 
 
 def _columns(trees: Trees | None) -> dict[str, dict[str, float]]:

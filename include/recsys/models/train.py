@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -12,12 +12,13 @@ import tensorflow as tf
 
 from recsys import log
 from recsys.columns import PADDING_KEY
-from recsys.config import ModelConfig
+from recsys.config import Ablation, ModelConfig
 from recsys.examples.encode import Encoder
 from recsys.models import losses
 from recsys.models.adam import Adam, Slices, choose, sum_chosen
 from recsys.models.batches import Examples, batches
 from recsys.models.network import NetworkShape, Recommender
+from recsys.models.towers import HistoryPooling
 
 logger = log.get_logger(__name__)
 
@@ -57,6 +58,14 @@ def network_shape(examples: Examples, encoder: Encoder, config: ModelConfig) -> 
     )
 
 
+class NoHistory(HistoryPooling):
+    """Pools every history to nothing: all zero, as that of a customer who never bought."""
+
+    def call(self, contents: Any, is_real: Any, days: Any, quantities: Any) -> Any:
+        """Return zeros [n, H * width]."""
+        return tf.zeros_like(super().call(contents, is_real, days, quantities))
+
+
 def train(
     examples: Examples,
     encoder: Encoder,
@@ -64,8 +73,9 @@ def train(
     *,
     seed: int,
     validate: Validate | None = None,
+    without: Ablation | None = None,
 ) -> Trained:
-    """Return the network as it was after its best epoch.
+    """Return the network as it was after its best epoch, to do `without` something if so told.
 
     With `validate`, training stops once `config.patience` epochs brought no better `MONITOR`;
     without, it runs `config.epochs` and the last one counts. The same seed, examples and
@@ -75,9 +85,13 @@ def train(
         tf.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    trainer = Trainer(
-        Recommender(network_shape(examples, encoder, config)), examples, config, seed=seed
-    )
+    if without == "images":
+        examples = replace(examples, image_vectors=examples.image_vectors[:, :0])
+    network = Recommender(network_shape(examples, encoder, config))
+    if without == "history":
+        network.pooling = NoHistory()
+    corrects = without != "log_q"
+    trainer = Trainer(network, examples, config, seed=seed, corrects_sampling=corrects)
     trained = Trained(trainer.network)
     best, weights = -math.inf, []
     for epoch in range(1, config.epochs + 1):
@@ -99,9 +113,16 @@ class Trainer:
     """One network, its optimizer and its examples, held as tensors that batches gather from."""
 
     def __init__(
-        self, network: Recommender, examples: Examples, config: ModelConfig, *, seed: int
+        self,
+        network: Recommender,
+        examples: Examples,
+        config: ModelConfig,
+        *,
+        seed: int,
+        corrects_sampling: bool = True,
     ) -> None:
         self.network = network
+        self.corrects_sampling = corrects_sampling
         self.config = config
         self.examples = examples
         self.generator = np.random.default_rng(seed)
@@ -180,12 +201,15 @@ class Trainer:
         positives = tf.gather(articles[:, 0], firsts)
         in_batch = tf.matmul(customers, positives, transpose_b=True)
         sampled = tf.einsum("bd,bkd->bk", customers, articles[:, 1:])
-        temperature = self.config.temperature
+        in_batch, sampled = (logits / self.config.temperature for logits in (in_batch, sampled))
+        if self.corrects_sampling:
+            in_batch = losses.correct_sampling(in_batch, tf.gather(presence[:, 0], firsts))
+            sampled = losses.correct_sampling(sampled, presence[:, 1:])
         return losses.retrieval_loss(
-            losses.correct_sampling(in_batch / temperature, tf.gather(presence[:, 0], firsts)),
+            in_batch,
             places,
             losses.accidental_hits(self._get("customer_rows", rows), places),
-            sampled_logits=losses.correct_sampling(sampled / temperature, presence[:, 1:]),
+            sampled_logits=sampled,
             sampled_is_real=keys[:, 1:] != PADDING_KEY,
         )
 

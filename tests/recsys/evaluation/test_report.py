@@ -46,6 +46,7 @@ def make_report(part: dict[str, Any], champion: str | None = None, *, k: int = 2
         pairs={"pairs": 10, "auc": 0.9, "precision": 0.5, "recall": 0.75, "threshold": 0.4},
         rankers={"novel": "trees", "all": "network"},
         columns={"novel": {"copurchase_rank": 0.625, "tower": 0.375}},
+        ablations={},
         history=[
             {"epoch": 1, "loss": 3.0, "ndcg_at_12": 0.01},
             {"epoch": 2, "loss": 2.0, "ndcg_at_12": 0.03},
@@ -263,3 +264,15 @@ def test_the_page_says_what_each_source_is_worth(report: dict[str, Any]) -> None
     assert page.count("What each source is worth") == 1
     assert "<td>Favourite kinds</td>" in page
     assert '<td class="up">+0.2500<small>+0.1250 \u2013 +0.5000</small></td>' in page
+
+
+def test_the_page_shows_networks_without_something(report: dict[str, Any]) -> None:
+    assert "What the network is worth without" not in render(report)
+    whole = {"towers_recall": 0.125, "ndcg_at_12": 0.0625, "auc": 0.875, "precision": 0.5}
+    report["ablations"] = {"nothing": whole, "history": whole | {"auc": 0.75}}
+
+    page = render(report)
+
+    assert '<tr class="model"><td>Nothing</td><td>0.1250</td><td>0.0625</td><td>0.8750</td>' in page
+    row = "<td>The customer tower&#39;s history</td><td>0.1250</td><td>0.0625</td><td>0.7500</td>"
+    assert row in page

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_a_network_is_judged_on_pairs_and_on_lists_of_new_articles(lake: Lake) -
     source = Source(lake, RUN_DATE, 8, None)
     examples, encoder = prepare(source, source.positives(["train"]))
     validation = load_validation(
-        source, encoder, customers=20, precision=0.9, candidates=CandidatesConfig(), seed=1
+        source, encoder, customers=20, precision=0.9, candidates=CandidatesConfig(towers=5), seed=1
     )
     assert validation.snapshot.cutoff == date(2020, 9, 9)
     assert len(validation.customers) == 20
@@ -56,6 +57,16 @@ def test_a_network_is_judged_on_pairs_and_on_lists_of_new_articles(lake: Lake) -
     assert (validation.bought.lengths[validation.customers] > 0).all()
     network = Recommender(network_shape(examples, encoder, ModelConfig(dim=8)))
     found = validation(network)
-    assert sorted(found) == ["auc", "ndcg_at_12", "precision", "recall", "threshold"]
+    assert sorted(found) == [
+        "auc",
+        "ndcg_at_12",
+        "precision",
+        "recall",
+        "threshold",
+        "towers_recall",
+    ]
     assert all(0 <= value <= 1 for value in found.values())
     assert found == validation(network)
+    # Towers that may offer everything on sale find all that is bought for the first time.
+    all_of_it = replace(validation, candidates=CandidatesConfig(towers=40))
+    assert all_of_it(network)["towers_recall"] == 1.0 > found["towers_recall"]

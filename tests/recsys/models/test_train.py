@@ -104,3 +104,72 @@ def test_a_ranker_of_weight_zero_is_left_alone(examples: tuple[Examples, Encoder
         net.query_tower.projection.get_weights()[0] for net in (trained.network, untouched)
     )
     assert not np.array_equal(*projection)
+
+
+def test_without_images_articles_are_the_same_whatever_they_look_like(
+    examples: tuple[Examples, Encoder], snapshot: Snapshot
+) -> None:
+    images = np.flip(snapshot.image_vectors, axis=0).copy()
+    assert not np.array_equal(images, snapshot.image_vectors)
+    for without, is_same in ((None, False), ("images", True)):
+        network = _train_an_epoch(*examples, without).network
+        one, two = (
+            np.asarray(network.content(snapshot.article_categories, i))
+            for i in (snapshot.image_vectors, images)
+        )
+        assert np.array_equal(one, two) is is_same
+
+
+def test_without_history_customers_are_the_same_whatever_they_bought(
+    examples: tuple[Examples, Encoder], snapshot: Snapshot
+) -> None:
+    everyone = np.arange(len(snapshot.age_bands))
+    others = np.roll(snapshot.recent_articles, 1, axis=0)
+    for without, is_same in ((None, False), ("history", True)):
+        network = _train_an_epoch(*examples, without).network
+        contents = network.content(snapshot.article_categories, snapshot.image_vectors)
+        one, two = (
+            np.asarray(
+                network.customer_vectors(
+                    snapshot.customer_numbers[everyone],
+                    snapshot.customer_categories[everyone],
+                    contents,
+                    recent=recent,
+                    days=snapshot.recent_days,
+                    quantities=snapshot.recent_quantities,
+                )
+            )
+            for recent in (snapshot.recent_articles, others)
+        )
+        assert np.array_equal(one, two) is is_same
+        # Nor does it learn from histories: what would read them is as it began.
+        rows = examples[0].customer_numbers.shape[1] + CONFIG.dim
+        learned = network.query_tower.hidden[0].get_weights()[0][rows:]
+        untrained = _train_an_epoch(*examples, without, learning_rate=1e-12).network
+        begun = untrained.query_tower.hidden[0].get_weights()[0][rows:]
+        assert np.allclose(learned, begun, atol=1e-6) is is_same
+
+
+def test_without_log_q_it_does_not_matter_how_articles_got_into_a_batch(
+    examples: tuple[Examples, Encoder],
+) -> None:
+    drawn, encoder = examples
+    even = replace(
+        drawn,
+        positive_shares=np.full_like(drawn.positive_shares, 0.01),
+        negative_shares=np.full_like(drawn.negative_shares, 0.01),
+    )
+    for without, is_same in ((None, False), ("log_q", True)):
+        one, two = (
+            _train_an_epoch(e, encoder, without).history[0]["retrieval_loss"] for e in (drawn, even)
+        )
+        assert bool(one == two) is is_same
+
+
+def _train_an_epoch(
+    examples: Examples, encoder: Encoder, without: Any, learning_rate: float = 0.001
+) -> Any:
+    from recsys.models.train import train
+
+    config = CONFIG.model_copy(update={"epochs": 1, "learning_rate": learning_rate})
+    return train(examples, encoder, config, seed=1, without=without)
