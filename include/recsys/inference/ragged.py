@@ -89,9 +89,8 @@ class Ragged:
     def entries_of(self, rows: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return offsets [n + 1] and the places of the entries of rows [n], one after the other."""
         rows = np.asarray(rows, np.int64)
-        inside = rows < len(self)
-        starts = np.where(inside, self.offsets[np.where(inside, rows, 0)], 0)
-        lengths = np.where(inside, self.lengths[np.where(inside, rows, 0)], 0)
+        starts = self.offsets[np.minimum(rows, len(self))]
+        lengths = self.offsets[np.minimum(rows + 1, len(self))] - starts
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
         return offsets, np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)

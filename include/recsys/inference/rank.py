@@ -11,6 +11,7 @@ from recsys.inference.ragged import Keys, Ragged, descending
 from recsys.inference.rankers import Ranker
 from recsys.inference.sources import BLOCK_CUSTOMERS
 from recsys.schemas import RECOMMENDATIONS, SOURCES
+from recsys.threads import in_threads
 
 #: What a person is told, by source. The first source in this order that offered an article counts:
 #: what is known of the customer comes before what everyone buys, and the towers' guess comes last.
@@ -48,12 +49,14 @@ def rank(
     Raises:
         DataError: there are fewer than `k` articles that a customer may get.
     """
-    tables = [RECOMMENDATIONS.empty_table()]
-    for block in candidates.blocks(BLOCK_CUSTOMERS):
+
+    def best_of(block: Candidates) -> pa.Table:
         segments = bands[block.customer_keys]
         full = fill(apply_policy(block, excluded), popular, segments, excluded, k=k)
-        tables.append(_best(ranker, full, k=k))
-    return pa.concat_tables(tables).combine_chunks()
+        return _best(ranker, full, k=k)
+
+    tables = in_threads(best_of, candidates.blocks(BLOCK_CUSTOMERS))
+    return pa.concat_tables([RECOMMENDATIONS.empty_table(), *tables]).combine_chunks()
 
 
 def reasons(sources: NDArray[np.int32]) -> NDArray[np.object_]:

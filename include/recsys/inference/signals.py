@@ -112,15 +112,14 @@ class Signals:
         found, where = np.unique(cells, return_inverse=True)
         wanted = codes[candidates.article_keys]
         asked = candidates.rows * width + wanted
-        place = np.minimum(np.searchsorted(found, asked), max(len(found) - 1, 0))
-        there = (wanted >= 0) & (found[place] == asked if len(found) else np.False_)
+        count = len(found)
+        place = np.minimum(np.searchsorted(found, asked), max(count - 1, 0))
+        there = (wanted >= 0) & (found[place] == asked if count else np.False_)
+        place[~there] = count
 
         def spread(values: NDArray[Any], missing: float) -> Floats:
-            out = np.full(len(asked), missing, np.float32)
-            out[there] = values[place[there]]
-            return out
+            return np.append(np.asarray(values, np.float32), np.float32(missing))[place]
 
-        count = len(found)
         affinity = articles.weights[known]
         liked = np.bincount(where, affinity, minlength=count)
         articles_of = np.bincount(where, minlength=count).astype(np.float64)

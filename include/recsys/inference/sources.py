@@ -31,6 +31,7 @@ from recsys.models.registry import TrainedModel
 from recsys.paths import Partition
 from recsys.schemas import AGE_BANDS, EVERYONE
 from recsys.storage import Lake
+from recsys.threads import in_threads
 
 #: What a customer can have a taste in, names of `features.interactions.TASTES`, and the days in
 #: which the best sellers of each kind sold.
@@ -121,11 +122,14 @@ def find_candidates(
 ) -> Iterator[Candidates]:
     """Yield the candidates of customers [n], scored by the towers, BLOCK_CUSTOMERS at a time."""
     articles = model.article_vectors(snapshot)
-    for start in range(0, len(customer_keys), BLOCK_CUSTOMERS):
+
+    def find(start: int) -> Candidates:
         keys = customer_keys[start : start + BLOCK_CUSTOMERS]
         vectors = model.customer_vectors(snapshot, keys)
         bands = snapshot.age_bands[keys]
-        yield _find(sources, keys, (vectors, articles), bands, config=config)
+        return _find(sources, keys, (vectors, articles), bands, config=config)
+
+    yield from in_threads(find, range(0, len(customer_keys), BLOCK_CUSTOMERS))
 
 
 def _find(

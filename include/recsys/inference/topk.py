@@ -1,13 +1,11 @@
 """The exact best articles by dot product, in memory that does not grow with the customers."""
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.columns import PADDING_KEY
 from recsys.inference.ragged import Keys, Ragged
+from recsys.threads import in_threads
 
 Floats = NDArray[np.float32]
 
@@ -63,6 +61,7 @@ def top_k(
         keys[rows], scores[rows] = decode(found)
 
     # The matrix unit is not for the caller's thread: see `topk_instructions`.
-    with coarse.one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(search, range(0, len(queries), SPAN)))
+    with coarse.one_thread_each():
+        for _ in in_threads(search, range(0, len(queries), SPAN)):
+            pass
     return keys, scores

@@ -4,7 +4,9 @@ With a dash for a rounded vector, |q x - q' x'| <= |q - q'| |x| + |q'| |x - x'|,
 in float32 loses. All lengths on the right are measured, with the largest of all candidates.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +31,8 @@ Lengths = NDArray[np.float64]
 LOSS = 2.0**-22
 #: More than all products that are too small for float32 add up to.
 TINY = 1e-30
+#: Held while BLAS is limited.
+BLAS = Lock()
 #: Vectors this long have no dot product beyond float32.
 LONGEST = 1e18
 
@@ -111,9 +115,15 @@ class Blas:
         search_float32(task, self.columns, found)
 
     def one_thread_each(self) -> AbstractContextManager[object]:
-        """See `Coarse`; the caller's number is set again afterwards."""
-        limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
-        return limits
+        """See `Coarse`; the number of before is set again afterwards."""
+        return _one_blas_thread()
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    # One search at a time: two would each take the other's limit for the number of before.
+    with BLAS, threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def to_bfloat16(rows: Floats, shape: tuple[int, int]) -> NDArray[np.uint16]:

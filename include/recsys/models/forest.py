@@ -7,9 +7,7 @@ side, and the first bit left is the row's leaf. There is no branch to guess wron
 takes many rows at once.
 """
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Self
 
 import lightgbm as lgb
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
+from recsys.threads import in_threads
 
 Floats = NDArray[np.float32]
 
@@ -92,8 +91,8 @@ class Forest(NamedTuple):
         def add(first: int) -> None:
             _add_leaves(self, columns, (first, min(first + SPAN, len(scores))), scores)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(add, range(0, len(features), SPAN)))
+        for _ in in_threads(add, range(0, len(features), SPAN)):
+            pass
         return scores
 
 
