@@ -171,7 +171,7 @@ def test_threads_and_splits_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> N
     queries, candidates = directions(rng, 2500, 48), directions(rng, 3000, 48, kinds=9)
     allowed = rng.random(3000) < 0.9
     whole = top_k(queries, candidates, 20, allowed=allowed)
-    monkeypatch.setattr(topk.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr("recsys.threads.os.cpu_count", lambda: 1)
     monkeypatch.setattr(topk, "SPAN", 77)
     again = top_k(queries, candidates, 20, allowed=allowed)
     pieces = [
