@@ -7,7 +7,7 @@ BIN = .venv/bin
 export DATA POLICY K OUT VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data bench-train bench-topk bench-publish bench-nightly quality help
+.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data bench-train bench-topk bench-publish bench-trees bench-nightly quality help
 
 run: ## The main job: install, start, refresh, show. [DATA=folder] [POLICY=none|all] [K=12]
 	@$(STACK) run $${DATA:+--data "$$DATA"} $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
@@ -68,6 +68,9 @@ bench-topk: install-dev ## The exact best articles, beside faiss and TensorFlow:
 
 bench-publish: install-dev ## Publishing at H&M's size, beside a bare COPY, and its readers: [ARGS="--share 0.1"]
 	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_publish $(ARGS)
+
+bench-trees: install-dev ## Scoring by trees beside LightGBM's own: [ARGS="--rounds 3"]
+	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_trees $(ARGS)
 
 bench-nightly: install-dev ## Candidates, ranking, publishing at 1, 10, 100 %: [ARGS="--scales 1"]
 	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_nightly $(ARGS)
