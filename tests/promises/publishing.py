@@ -3,16 +3,14 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psycopg2
+from benchmarks.publish.bare import connected
 from benchmarks.publish.world import Size, make_lake, make_run
-from psycopg2.extensions import connection as Connection
 
 from recsys.config import REPOSITORY, PublishConfig
 from recsys.errors import RecsysError
@@ -128,17 +126,6 @@ class Publisher:
             self.process.send_signal(signal.SIGKILL)
         complaint = self.process.communicate()[1]
         return self.process.returncode, complaint
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Connection]:
-    """Yield a connection in autocommit mode and close it."""
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def make_shop(server: Postgres, lakes: dict[str, Snapshot]) -> Shop:
