@@ -33,7 +33,9 @@ _instruction: Callable[[Callable[..., Any]], Any] = intrinsic
 
 def has_matrix_unit() -> bool:
     """Return whether this process may use it: the processor has one and Linux grants it."""
-    named = numba.config.CPU_NAME  # type: ignore[attr-defined]  # compile for another one
+    # Numba may be told to compile for another processor (NUMBA_CPU_NAME), without this unit. It
+    # makes the names of its settings as it loads, where a type checker does not see them.
+    named = numba.config.CPU_NAME  # type: ignore[attr-defined]
     if sys.platform != "linux" or platform.machine() != "x86_64" or named:
         return False
     if not binding.get_host_cpu_features().get("amx-bf16"):

@@ -12,7 +12,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401 - what np.dot calls: once here, it can be limited
+
+# The BLAS that np.dot calls from compiled code, which Numba would load at the first call: it has to
+# be there before `threadpool_limits` looks for what it can limit.
+import scipy.linalg.cython_blas  # noqa: F401
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
