@@ -9,11 +9,11 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class Adam:
-    """Adam as Keras has it, with all variables updated by one compiled function.
+    """Adam with all variables updated by one compiled function.
 
-    An embedding's row that k rows of a batch share has k gradients: their sum moves its first
-    moment, the sum of their squares its second one. Keras sums them up anew for each moment, by an
-    operation that took two thirds of a training step.
+    An embedding's row that k rows of a batch share has k gradients, whose sum is its gradient: as
+    Keras moves a dense variable. Of gradients that TensorFlow slices Keras's second moment takes
+    the sum of squares instead, and sums up anew for each moment, which took two thirds of a step.
 
     Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
     """
@@ -25,19 +25,23 @@ class Adam:
         self.first = [tf.Variable(tf.zeros(v.shape)) for v in self.variables]
         self.second = [tf.Variable(tf.zeros(v.shape)) for v in self.variables]
 
+    @property
+    def state(self) -> list[Any]:
+        """What it keeps from step to step: their number, and both moments of each variable."""
+        return [self.steps, *self.first, *self.second]
+
     def apply(self, gradients: Sequence[Any]) -> None:
         """Move the variables by their gradients: tensors, `Slices`, or what TensorFlow slices."""
-        sums = [_sums(g, v) for g, v in zip(gradients, self.variables, strict=True)]
-        self._update([s[0] for s in sums], [s[1] for s in sums])
+        self._update([_summed(g, v) for g, v in zip(gradients, self.variables, strict=True)])
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
-    def _update(self, gradients: Sequence[Any], squares: Sequence[Any]) -> None:
+    def _update(self, gradients: Sequence[Any]) -> None:
         self.steps.assign_add(1.0)
         rate = self.learning_rate * tf.sqrt(1 - BETA_2**self.steps) / (1 - BETA_1**self.steps)
-        moments = zip(self.variables, self.first, self.second, strict=True)
-        for (variable, m, v), gradient, square in zip(moments, gradients, squares, strict=True):
+        moved = zip(self.variables, self.first, self.second, gradients, strict=True)
+        for variable, m, v, gradient in moved:
             m.assign_add((gradient - m) * (1 - BETA_1))
-            v.assign_add((square - v) * (1 - BETA_2))
+            v.assign_add((tf.square(gradient) - v) * (1 - BETA_2))
             variable.assign_sub(m * rate / (tf.sqrt(v) + EPSILON))
 
 
@@ -71,12 +75,12 @@ def sum_chosen(chosen: Any, table: Any) -> Any:
     return tf.raw_ops.SparseMatrixMatMul(a=chosen, b=table)
 
 
-def _sums(gradient: Any, variable: Any) -> tuple[Any, Any]:
-    """Return what moves the first and the second moment, in the variable's shape."""
+def _summed(gradient: Any, variable: Any) -> Any:
+    """Return a variable's gradient in its own shape."""
     if isinstance(gradient, tf.IndexedSlices):
         rows = choose(gradient.indices[:, None], variable.shape[0])
         gradient = Slices(gradient.values, rows)
     if not isinstance(gradient, Slices):
-        return gradient, tf.square(gradient)
+        return gradient
     chosen = tf.raw_ops.SparseMatrixTranspose(input=gradient.chosen, type=tf.float32)
-    return sum_chosen(chosen, gradient.values), sum_chosen(chosen, tf.square(gradient.values))
+    return sum_chosen(chosen, gradient.values)

@@ -1,5 +1,6 @@
 """Layers of the two towers: categories, history, and the way into the common space."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,9 @@ from keras import ops
 
 #: Starting half-lives of the history's weights; training moves them.
 HALF_LIVES_DAYS = (7.0, 90.0)
+#: After so many half-lives a purchase weighs 1e-18: less would be so small (a denormal number) in
+#: gradients that processors calculate it a hundred times more slowly.
+MOST_HALF_LIVES = 60.0
 
 
 class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
@@ -56,7 +60,8 @@ class HistoryPooling(keras.layers.Layer):  # type: ignore[misc]
         is_real bool [n, L] is False on padding, whose days and quantities do not count.
         """
         ages = ops.where(is_real, days, 0.0)[:, None, :]
-        decay = 2.0 ** (-ages / ops.exp(self.log_half_lives)[None, :, None])
+        halved = ops.minimum(ages / ops.exp(self.log_half_lives)[None, :, None], MOST_HALF_LIVES)
+        decay = ops.exp(-math.log(2) * halved)
         pieces = ops.where(is_real, ops.log1p(ops.maximum(quantities, 0.0)), 0.0)
         weights = decay * pieces[:, None, :]
         weights /= ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1e-9)

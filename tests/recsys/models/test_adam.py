@@ -38,7 +38,7 @@ def test_three_steps_move_as_keras_moves(sliced: str) -> None:
             indexed if sliced == "indexed" else Slices(values, choose(tf.constant(ROWS), 5))
         )
         adam.apply([table, dense])
-        keras_adam.apply([indexed, dense], theirs)
+        keras_adam.apply([tf.convert_to_tensor(indexed), dense], theirs)
     for mine, other, before in zip(ours, theirs, start, strict=True):
         assert np.allclose(mine.numpy(), other.numpy(), rtol=0, atol=1e-5)
         assert not np.allclose(mine.numpy(), before, rtol=0, atol=0.05)
