@@ -1,10 +1,12 @@
 """Train the two towers and the ranker, and store them as a new model version.
 
 The model to judge learns from the training part and stops by the validation part. With model.refit
-a second one then learns from everything for as many epochs: it is the one that nights use.
+a second one then learns from everything for as many epochs: it is the one that nights use. Each
+epoch leaves a checkpoint below the state folder, from which a training that was killed goes on.
 """
 
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -73,12 +75,23 @@ def _train(job: Job, step: Step, version: str) -> None:
         candidates=job.config.candidates,
         seed=seed,
     )
-    trained = train(examples, encoder, config, seed=seed, validate=validation)
+    kept = Path(job.config.state) / "training" / version
+    if job.args.force:
+        shutil.rmtree(kept, ignore_errors=True)
+    trained = train(
+        examples,
+        encoder,
+        config,
+        seed=seed,
+        validate=validation,
+        checkpoint=kept / "evaluated.npz",
+    )
     positives = len(examples)
     as_long = config.model_copy(update={"epochs": trained.best_epoch})
     retrain = partial(train, examples, encoder, as_long, seed=seed)
     ablated: dict[str, dict[str, float]] = {
-        name: validation(retrain(without=name).network) for name in config.ablations
+        name: validation(retrain(without=name, checkpoint=kept / f"no_{name}.npz").network)
+        for name in config.ablations
     }
     del examples, retrain
     evaluated = TrainedModel(trained.network, encoder, pca=pca)
@@ -91,7 +104,7 @@ def _train(job: Job, step: Step, version: str) -> None:
         del validation
         early, late = split_weeks(source.positives(PARTS), config.trees.weeks)
         examples, encoder = prepare(source, early)
-        refitted = train(examples, encoder, as_long, seed=seed)
+        refitted = train(examples, encoder, as_long, seed=seed, checkpoint=kept / "served.npz")
         served = TrainedModel(refitted.network, encoder, pca=pca, rankers=evaluated.rankers)
         served.trees = learn(served, source, late)
         models["served"] = served
@@ -110,6 +123,7 @@ def _train(job: Job, step: Step, version: str) -> None:
         draft.counts = {"epochs": len(trained.history), "best_epoch": trained.best_epoch}
         draft.notes = {"metrics": metrics, "sha256": digests}
         draft.notes |= {k: v for k, v in images.notes.items() if k == "weights"}
+    shutil.rmtree(kept)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

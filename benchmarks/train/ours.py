@@ -25,7 +25,8 @@ from recsys.config import ModelConfig
 from recsys.examples.encode import Encoder
 from recsys.models.batches import Examples, batches
 from recsys.models.network import Recommender
-from recsys.models.train import Trainer, network_shape
+from recsys.models.train import network_shape
+from recsys.models.trainer import Trainer
 
 SEED = 1
 #: Steps before the clock starts: they trace and compile the step.

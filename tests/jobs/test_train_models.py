@@ -26,6 +26,7 @@ def _argv(config: Config, *more: str) -> list[str]:
     settings = ("model.dim=8", "model.tower_units=[16]", "model.ranker_units=[16,8]")
     flags = [flag for setting in settings for flag in ("--set", setting)]
     return ["--run-date", str(RUN_DATE), "--env", "test", "--lake", config.lake_root,
+            f"--set=state={config.state}",
             "--report", "report.json", *flags, *more]  # fmt: skip
 
 

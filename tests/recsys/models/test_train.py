@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,53 @@ def test_training_stops_after_its_patience_and_keeps_the_best_epoch(
     assert trained.metrics["ndcg_at_12"] == 0.3
     best = trained.network.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(best, seen[1], strict=True))
+
+
+def test_a_killed_training_goes_on_from_its_last_epoch(
+    examples: tuple[Examples, Encoder], tmp_path: Path
+) -> None:
+    from recsys.models.train import train
+
+    config = CONFIG.model_copy(update={"epochs": 4})
+    scores = [0.3, 0.2, 0.5, 0.4]
+    seen: list[int] = []
+
+    def validate(network: Any) -> dict[str, float]:
+        seen.append(len(seen) + 1)
+        return {"ndcg_at_12": scores[seen[-1] - 1]}
+
+    whole = train(*examples, config, seed=1, validate=validate)
+
+    def stop_in_third_epoch(network: Any) -> dict[str, float]:
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return validate(network)
+
+    checkpoint, seen = tmp_path / "kept" / "evaluated.npz", []
+    with pytest.raises(KeyboardInterrupt):
+        train(*examples, config, seed=1, validate=stop_in_third_epoch, checkpoint=checkpoint)
+    resumed = train(*examples, config, seed=1, validate=validate, checkpoint=checkpoint)
+    assert seen == [1, 2, 3, 4]
+    assert [row["ndcg_at_12"] for row in resumed.history] == scores
+    assert resumed.best_epoch == whole.best_epoch == 3
+    losses = [[row["retrieval_loss"] for row in t.history] for t in (whole, resumed)]
+    assert losses[0] == losses[1]
+    weights = zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in weights)
+    # One that is over is only loaded.
+    train(*examples, config, seed=1, validate=validate, checkpoint=checkpoint)
+    assert seen == [1, 2, 3, 4]
+    assert [path.name for path in checkpoint.parent.iterdir()] == ["evaluated.npz"]
+
+
+def test_an_epoch_without_a_score_is_bettered_by_any_other(
+    examples: tuple[Examples, Encoder],
+) -> None:
+    from recsys.models.train import train
+
+    scores = iter([float("nan"), 0.1, 0.0])
+    trained = train(*examples, CONFIG, seed=1, validate=lambda _: {"ndcg_at_12": next(scores)})
+    assert trained.best_epoch == 2
 
 
 def test_padded_negatives_change_nothing(examples: tuple[Examples, Encoder]) -> None:
