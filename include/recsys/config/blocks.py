@@ -127,6 +127,9 @@ class ModelConfig(Frozen):
     epochs: PositiveInt = 500
     #: Training stops after so many epochs without a better validation NDCG@12.
     patience: PositiveInt = 5
+    #: A positive weighs half as much for each so many days that its snapshot is older than the
+    #: latest one; None: all weigh the same.
+    half_life_days: float | None = Field(default=None, gt=0)
     retrieval_weight: float = Field(default=1.0, ge=0)
     ranking_weight: float = Field(default=1.0, ge=0)
     validation_customers: PositiveInt = 2000

@@ -50,6 +50,7 @@ class Examples:
 
     articles: int32 [n, 1 + k], keys, the positive first, 0 = padding.
     interactions: float16 [n, 1 + k, P], standardised.
+    snapshot_days: float32 [S], how many days before the latest cutoff each snapshot's one is.
     positive_shares, negative_shares: float32 [S * A], the article's share of its snapshot's
         positives and of its sampled negatives: how likely either sampler is to draw it.
     """
@@ -64,6 +65,7 @@ class Examples:
     image_vectors: Float32
     customer_rows: Int32
     snapshots: Int32
+    snapshot_days: Float32
     articles: Int32
     interactions: npt.NDArray[np.float16]
     positive_shares: Float32
@@ -103,15 +105,18 @@ def collect_examples(
     """
     parts: list[dict[str, npt.NDArray[Any]]] = []
     fixed: dict[str, npt.NDArray[Any]] = {}
+    cutoffs: list[date] = []
     rows = 0
     for number, (snapshot, positives) in enumerate(blocks):
         part = _collect(snapshot, positives, number=number, first_row=rows)
         rows += len(part["customer_numbers"])
         parts.append(part)
+        cutoffs.append(snapshot.cutoff)
         fixed = {
             "article_categories": snapshot.article_categories,
             "image_vectors": snapshot.image_vectors,
         }
+    fixed["snapshot_days"] = np.array([(max(cutoffs) - c).days for c in cutoffs], np.float32)
     stacked = {name: _concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
     if not encoder.interactions:
         real = stacked["interactions"][stacked["articles"] != PADDING_KEY]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from recsys.columns import PADDING_KEY
 from recsys.config import ModelConfig
+from recsys.examples.encode import Float32
 from recsys.models import losses
 from recsys.models.adam import Adam, Slices, choose, sum_chosen
 from recsys.models.batches import Examples, batches
@@ -33,6 +34,7 @@ class Trainer:
         self.generator = np.random.default_rng(seed)
         self.articles = len(examples.article_categories)
         self.data = {name: tf.constant(value) for name, value in vars(examples).items()}
+        self.weights = tf.constant(snapshot_weights(examples, config.half_life_days))
         table = network.article_categories.table
         others = [v.value for v in network.trainable_variables if v is not table]
         self.table = table.value
@@ -79,6 +81,7 @@ class Trainer:
             contents = self.network.with_images(categories, self._get("image_vectors", unique))
             retrieval, ranking = self.losses(rows, contents, places)
             total = self.config.retrieval_weight * retrieval + self.config.ranking_weight * ranking
+            total *= self.weights[self._snapshot(rows)]
         gradient, *others = tape.gradient(
             total,
             [categories, *self.optimizer.variables[1:]],
@@ -94,8 +97,7 @@ class Trainer:
         of weight 0 is left out, and its loss 0.
         """
         keys = self._get("articles", rows)
-        # A batch comes from one snapshot.
-        statistics = keys + self.data["snapshots"][rows[0]] * self.articles
+        statistics = keys + self._snapshot(rows) * self.articles
         count = 1 + tf.size(keys)
         customers = self._customers(rows, contents, places[count:])
         articles, parts = self._candidates(statistics, contents, places[1:count])
@@ -168,9 +170,21 @@ class Trainer:
     def _get(self, name: str, rows: Any) -> Any:
         return tf.gather(self.data[name], rows)
 
+    def _snapshot(self, rows: Any) -> Any:
+        """Return the number of the one snapshot that all of a batch comes from."""
+        return self.data["snapshots"][rows[0]]
+
     def _presence(self, keys: Any, statistics: Any) -> Any:
         """Return how likely each article is among a row's candidates, of the batch or sampled."""
         batch, width = tf.unstack(tf.cast(tf.shape(keys), tf.float32))
         bought = losses.presence(self._get("positive_shares", statistics), batch)
         sampled = losses.presence(self._get("negative_shares", statistics), width - 1)
         return bought + sampled
+
+
+def snapshot_weights(examples: Examples, half_life_days: float | None) -> Float32:
+    """Return how much each snapshot's positives weigh, float32 [S]; their mean over all is 1."""
+    if half_life_days is None:
+        return np.ones_like(examples.snapshot_days)
+    weights = np.exp2(-examples.snapshot_days / np.float32(half_life_days))
+    return np.asarray(weights / weights[examples.snapshots].mean(), np.float32)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -214,10 +215,30 @@ def test_without_log_q_it_does_not_matter_how_articles_got_into_a_batch(
         assert bool(one == two) is is_same
 
 
-def _train_an_epoch(
-    examples: Examples, encoder: Encoder, without: Any, learning_rate: float = 0.001
-) -> Any:
+def test_older_positives_weigh_less(snapshot: Snapshot, encoder: Encoder, pairs: pa.Table) -> None:
+    from recsys.models.trainer import snapshot_weights
+
+    (positives,) = read_positives(pairs)
+    later = replace(snapshot, cutoff=snapshot.cutoff + timedelta(weeks=1))
+    examples, encoder = collect_examples([(snapshot, positives), (later, positives)], encoder)
+    assert examples.snapshot_days.tolist() == [7.0, 0.0]
+    assert snapshot_weights(examples, None).tolist() == [1.0, 1.0]
+    assert snapshot_weights(examples, 7.0).tolist() == pytest.approx([2 / 3, 4 / 3])
+    # A week of a thousand half-lives teaches nothing, whatever was bought in it.
+    older = (examples.snapshots == 0)[:, None]
+    swapped = replace(
+        examples, articles=np.where(older, np.roll(examples.articles, 1, 1), examples.articles)
+    )
+    for half_life, is_same in ((None, False), (0.007, True)):
+        one, two = (
+            _train_an_epoch(e, encoder, None, half_life_days=half_life).network.get_weights()
+            for e in (examples, swapped)
+        )
+        assert all(np.array_equal(*w) for w in zip(one, two, strict=True)) is is_same
+
+
+def _train_an_epoch(examples: Examples, encoder: Encoder, without: Any, **settings: Any) -> Any:
     from recsys.models.train import train
 
-    config = CONFIG.model_copy(update={"epochs": 1, "learning_rate": learning_rate})
+    config = CONFIG.model_copy(update={"epochs": 1} | settings)
     return train(examples, encoder, config, seed=1, without=without)
