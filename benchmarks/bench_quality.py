@@ -34,19 +34,27 @@ CUTS = ("2017-12-04", "2017-12-11", "2017-12-18")
 K = 12
 #: What others reach on these cuts, tuned on the weeks before the first.
 PEERS = Path(__file__).parent / "quality" / "peers.json"
-CHAIN = (
+EXAMPLES = (
     ("clean_catalogue",), ("clean_transactions",), ("build_features",),
-    ("build_features", "--training"), ("build_examples",), ("embed_images",), ("train_models",),
+    ("build_features", "--training"), ("build_examples",), ("embed_images",),
 )  # fmt: skip
+
+
+def make_examples(folder: Path, cut: str, settings: Sequence[str] = ()) -> list[str]:
+    """Run the chain on a folder of raw files up to training; return the flags of its jobs."""
+    common = ["--run-date", cut, "--data", str(folder), "--lake", str(folder / "lake")]
+    common += ["--set", f"state={folder / 'state'}"]
+    common += [flag for setting in settings for flag in ("--set", setting)]
+    for name, *flags in EXAMPLES:
+        _job(name, *common, *flags)
+    return common
 
 
 def run_cut(folder: Path, cut: str, settings: Sequence[str]) -> Cut:
     """Run the chain on a folder of raw files; return where the lists are."""
     lake = folder / "lake"
-    common = ["--run-date", cut, "--data", str(folder), "--lake", str(lake)]
-    common += [flag for setting in settings for flag in ("--set", setting)]
-    for name, *flags in CHAIN:
-        _job(name, *common, *flags, "--report", f"reports/{name}.json")
+    common = make_examples(folder, cut, settings)
+    _job("train_models", *common, "--report", "reports/train_models.json")
     report = json.loads((lake / "reports" / "train_models.json").read_text())
     model = ["--model-version", report["facts"]["model_version"]]
     _job("generate_candidates", *common, *model)

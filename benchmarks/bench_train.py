@@ -1,9 +1,11 @@
 """How fast the models train, beside tensorflow-recommenders, and an epoch of H&M's size.
 
-Usage: python -m benchmarks.bench_train [--share 1] [--positives 131072] [--epochs 3] [--work F]
+Usage: python -m benchmarks.bench_train [--share 1] [--positives 131072] [--epochs 3]
+    [--learning-epochs 8] [--work F]
 
-All data are synthetic (see `train.synthetic`): 105,542 articles, 1,371,980 customers with histories
-of up to 64 articles, and the 3.3 million positives of 12 weekly snapshots, with 4 negatives each.
+Data of the first two parts are synthetic (see `train.synthetic`): 105,542 articles, 1,371,980
+customers with histories of up to 64 articles, and the 3.3 million positives of 12 weekly snapshots,
+with 4 negatives each.
 
 1. Full size: examples are prepared and an epoch is trained in one process; where an epoch takes
    more than six minutes, the batches of six minutes, scaled. Reading the lake is not part of it.
@@ -14,6 +16,10 @@ of up to 64 articles, and the 3.3 million positives of 12 weekly snapshots, with
    of 32, towers of 128 units, batches of 1,024, Adam, float32. Of each positive this project also
    reads the history, scores four sampled negatives and trains the ranker; the library's model has
    an embedding for each customer instead, all of whose moments Adam moves at every step.
+3. How soon both recommend well (see `train.learning`): real purchases, The Complete Journey before
+   2017-12-04. After each epoch the towers of each side make lists for customers of the week after
+   the last one trained on; the time is that of the epochs until their NDCG@12 is 95 % of the least
+   best of the sides.
 
 Writes `results/train.json`, with all raw seconds of epochs after some steps of warming up:
 
@@ -21,9 +27,8 @@ Writes `results/train.json`, with all raw seconds of epochs after some steps of 
   epochs; `ratio_to_tfrs_towers_only`: the same with `model.ranking_weight=0`, which leaves the
   ranker out; `ratio_to_tfrs_adagrad`: towers and ranker by the library's with Adagrad, which its
   tutorials use: it moves only the rows that a batch touches;
-- `peak_gib` of the process tree and `full_size_epoch_s`, of 1.
-
-No time to a given quality is measured: synthetic examples hold nothing to learn.
+- `peak_gib` of the process tree and `full_size_epoch_s`, of 1;
+- `ndcg` and `seconds_to_ndcg`, of 3.
 """
 
 import argparse
@@ -40,13 +45,20 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bench_quality import CUTS, make_examples
 from benchmarks.measure import GIB, REPOSITORY, Measured, measure, write_result
+from benchmarks.quality.completejourney import convert, downloaded
+from benchmarks.train.learning import Judge, seconds_to
 from benchmarks.train.synthetic import Size
 
 #: Where the library's environment is made, once.
 PEER_ENVIRONMENT = REPOSITORY / ".recsys" / "bench-tfrs"
 PEER_PACKAGES = ("tensorflow==2.21.0", "tf_keras==2.21.0", "tensorflow-recommenders==0.7.7")
 OPTIMIZERS = ("adam", "adagrad")
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+OURS = QUIET | {"PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY}"}
+#: Of the least best NDCG of all sides: what each must reach.
+SHARE_OF_BEST = 0.95
 
 
 def summarise(full: dict[str, Any], seconds: dict[str, list[float]]) -> dict[str, Any]:
@@ -67,8 +79,15 @@ def summarise(full: dict[str, Any], seconds: dict[str, list[float]]) -> dict[str
     }
 
 
+def summarise_learning(curves: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+    """Return the NDCG to reach and each side's seconds to it, of each side's epochs."""
+    ndcg = SHARE_OF_BEST * min(max(curve["ndcg"]) for curve in curves.values())
+    seconds = {side: seconds_to(ndcg, curve) for side, curve in curves.items()}
+    return {"ndcg": round(ndcg, 5), "seconds_to_ndcg": seconds}
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run both parts, print and write the result."""
+    """Run all parts, print and write the result."""
     args = _parse(argv)
     size = _size(args.share)
     with ExitStack() as stack:
@@ -84,8 +103,9 @@ def main(argv: list[str] | None = None) -> int:
         for optimizer in OPTIMIZERS:
             _peer(python, work, optimizer, args.epochs)
             seconds[f"tfrs_{optimizer}"] = _read(work)
+        curves = _learn(work / "learning", python, args.learning_epochs)
     positives = min(args.positives, size.positives)
-    result = summarise(full, seconds)
+    result = summarise(full, seconds) | summarise_learning(curves)
     _say(json.dumps(result, indent=2))
     compared = {
         "positives": positives,
@@ -95,9 +115,32 @@ def main(argv: list[str] | None = None) -> int:
         },
     }
     command = f"python -m benchmarks.bench_train --share {args.share:g} --positives {positives}"
-    raw = {"full_size": full, "compared": compared, "peer": PEER_PACKAGES}
-    write_result("train", {**result, **raw}, command=f"{command} --epochs {args.epochs}")
+    command += f" --epochs {args.epochs} --learning-epochs {args.learning_epochs}"
+    raw = {"full_size": full, "compared": compared, "learning": curves, "peer": PEER_PACKAGES}
+    write_result("train", {**result, **raw}, command=command)
     return 0
+
+
+def _learn(folder: Path, python: Path, epochs: int) -> dict[str, dict[str, list[float]]]:
+    """Return each side's seconds of every epoch, and the NDCG after it."""
+    cut = CUTS[0]
+    with downloaded() as source:
+        convert(source, folder / cut, cut=cut)
+    make_examples(folder / cut, cut)
+    module = [sys.executable, "-m", "benchmarks.train.learning"]
+    where = ["--lake", str(folder / cut / "lake"), "--run-date", cut, "--folder", str(folder)]
+    measure([*module, "prepare", *where], env=OURS)
+    measure([*module, "train", *_files(folder), "--epochs", str(epochs)], env=OURS)
+    curves = {"this": _read(folder)}
+    judge = Judge.load(folder)
+    for optimizer in OPTIMIZERS:
+        _peer(python, folder, optimizer, epochs, "--vectors", str(folder))
+        ndcg = [
+            judge.ndcg(*(np.load(folder / f"{epoch}-{n}.npy") for n in ("customers", "articles")))
+            for epoch in range(epochs)
+        ]
+        curves[f"tfrs_{optimizer}"] = {"seconds": _read(folder), "ndcg": ndcg}
+    return curves
 
 
 def peer_python(folder: Path) -> Path:
@@ -119,6 +162,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--share", type=float, default=1.0, help="of H&M's customers and positives")
     parser.add_argument("--positives", type=int, default=131_072, help="of the comparison")
     parser.add_argument("--epochs", type=int, default=3, help="of the comparison")
+    parser.add_argument("--learning-epochs", type=int, default=8, help="of each side, to an NDCG")
     parser.add_argument("--work", type=Path, help="folder to keep (default: temporary)")
     return parser.parse_args(argv)
 
@@ -137,14 +181,13 @@ def _sample(work: Path, positives: int) -> None:
 
 def _ours(what: str, work: Path, *arguments: str) -> Measured:
     command = [sys.executable, "-m", "benchmarks.train.ours", what, *_files(work), *arguments]
-    path = f"{REPOSITORY / 'include'}:{REPOSITORY}"
-    return measure(command, env={"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"})
+    return measure(command, env=OURS)
 
 
-def _peer(python: Path, work: Path, optimizer: str, epochs: int) -> None:
+def _peer(python: Path, work: Path, optimizer: str, epochs: int, *more: str) -> None:
     script = str(REPOSITORY / "benchmarks" / "train" / "peer_tfrs.py")
-    flags = ["--optimizer", optimizer, "--epochs", str(epochs)]
-    measure([str(python), script, *_files(work), *flags], env={"TF_CPP_MIN_LOG_LEVEL": "2"})
+    flags = ["--optimizer", optimizer, "--epochs", str(epochs), *more]
+    measure([str(python), script, *_files(work), *flags], env=QUIET)
 
 
 def _files(work: Path) -> Sequence[str]:

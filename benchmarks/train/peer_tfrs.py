@@ -3,13 +3,14 @@
 `bench_train` runs it in an environment of its own, with legacy Keras; it imports nothing of ours.
 
 Usage: python benchmarks/train/peer_tfrs.py --folder F --out F.json --optimizer adam|adagrad
-    [--batch-size 1024] [--epochs 3]
+    [--batch-size 1024] [--epochs 3] [--vectors V]
 
 It sees what this project's towers see, from the same arrays, except that a customer's history is
 an embedding of the customer, as in the library's tutorials: customer and article embeddings (by
 integer, no string lookup), embeddings of the categories, numbers, and image vectors. The loss is
 `tfrs.tasks.Retrieval` with temperature, sampling probabilities and accidental hits removed, over a
-batch's positives; no metrics. Batches come from tf.data, prefetched; training is `model.fit`.
+batch's positives; no metrics. Batches come from tf.data, prefetched; training is `model.fit`. With
+--vectors it also writes, after each epoch, the vectors of those who are judged (see `learning`).
 """
 
 import argparse
@@ -61,7 +62,8 @@ class TwoTower(tfrs.Model):
         super().__init__()
         names = ("customer_numbers", "article_numbers", "image_vectors", "positive_shares")
         self.data = {name: tf.constant(arrays[name]) for name in names}
-        customers = int(arrays["customers"].max()) + 1
+        # One more, which nothing trains, for customers who are only judged.
+        customers = int(arrays["customers"].max()) + 2
         self.query = Tower(customers, arrays["customer_categories"])
         codes = arrays["article_categories"]
         self.candidate = Tower(len(codes), codes[:, :OWN])
@@ -81,6 +83,16 @@ class TwoTower(tfrs.Model):
             compute_metrics=False,
         )
 
+    def vectors(self, customers, articles):
+        """Return the vectors of customers [n], the last n rows, and of all so many articles."""
+        numbers, keys = self.data["customer_numbers"], tf.range(articles)
+        rows = tf.range(len(numbers) - len(customers), len(numbers))
+        statistics = self.data["article_numbers"][-articles:]
+        return (
+            self.query(customers, rows, [tf.gather(numbers, rows)]),
+            self.candidate(keys, keys, [statistics, self.data["image_vectors"]]),
+        )
+
     def _get(self, name, rows):
         return tf.gather(self.data[name], rows)
 
@@ -93,6 +105,7 @@ def main(argv=None):
     parser.add_argument("--optimizer", choices=("adam", "adagrad"), required=True)
     parser.add_argument("--batch-size", type=int, default=1024)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--vectors", type=Path)
     args = parser.parse_args(argv)
     tf.keras.utils.set_random_seed(1)
     arrays = {p.stem: np.load(p, mmap_mode="r") for p in args.folder.glob("*.npy")}
@@ -120,10 +133,14 @@ def main(argv=None):
     )
     model.fit(dataset.take(3), verbose=0)
     seconds = []
-    for _ in range(args.epochs):
+    for epoch in range(args.epochs):
         started = time.monotonic()
         model.fit(dataset, verbose=0)
         seconds.append(round(time.monotonic() - started, 2))
+        if args.vectors:
+            found = model.vectors(arrays["judged_customers"], len(arrays["is_on_sale"]))
+            for name, vectors in zip(("customers", "articles"), found, strict=True):
+                np.save(args.vectors / f"{epoch}-{name}.npy", vectors.numpy())
     args.out.write_text(json.dumps(seconds), encoding="utf-8")
     return 0
 
