@@ -20,6 +20,7 @@ from recsys.inference.topk_kernel import (
     WIDTH,
     Codes,
     Floats,
+    Rounded,
     Task,
     search_bfloat16,
     search_float32,
@@ -85,7 +86,7 @@ class MatrixUnit:
         error = loss * self.longest + (lengths + loss) * self.loss
         reach, slack = _bounds(lengths, self.longest, error, self.deep)
         task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k)
-        search_bfloat16(task, rows, self.tiles, LAYOUT, found)
+        search_bfloat16(task, Rounded(rows, self.tiles, LAYOUT), found)
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`."""

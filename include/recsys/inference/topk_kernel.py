@@ -57,6 +57,16 @@ class Task(NamedTuple):
     k: int
 
 
+class Rounded(NamedTuple):
+    """Queries and candidates in bfloat16, `deep`, a multiple of SIDE, being their width."""
+
+    rows: NDArray[np.uint16]  # [>= n + SIDE, deep], the queries
+    #: [parts, WIDTH / SIDE, deep / SIDE, 2 * 16 * 32], the candidates: of each half of SIDE
+    #: candidates, a row for each pair of dims, and in it pair by pair.
+    tiles: NDArray[np.uint16]
+    layout: NDArray[np.uint8]  # of the matrix unit
+
+
 class Held(NamedTuple):
     """What the queries of a block hold, by slot."""
 
@@ -64,6 +74,7 @@ class Held(NamedTuple):
     keys: Keys  # [BLOCK, capacity]
     sizes: NDArray[np.int64]  # [BLOCK]
     bars: Floats  # [BLOCK], the least coarse score that is of interest
+    floors: Floats  # [BLOCK], what at least k must reach at the end, or a bar was guessed too high
     opened: NDArray[np.int64]  # [BLOCK], how many of them are known not to be excluded
     closed: NDArray[np.uint64]  # [a / 64], a bit a key: scratch
 
@@ -77,29 +88,31 @@ def _hold(task: Task) -> Held:
         np.empty((BLOCK, capacity), np.int32),
         np.empty(BLOCK, np.int64),
         np.empty(BLOCK, np.float32),
+        np.empty(BLOCK, np.float32),
         np.empty(BLOCK, np.int64),
         np.zeros(len(task.candidates) // 64 + 1, np.uint64),
     )
 
 
 @compiled
-def _begin(held: Held, task: Task, start: int) -> None:
-    """Hold nothing for a block that starts with query `start`."""
-    held.sizes[:], held.opened[:] = 0, 0
-    for slot in range(min(BLOCK, len(task.queries) - start)):
-        held.bars[slot] = -task.reach[start + slot]
+def _begin(held: Held, task: Task, block: tuple[int, int]) -> None:
+    """Hold nothing for the queries from `block[0]` to before `block[1]`."""
+    start, end = block
+    held.sizes[:], held.opened[:], held.floors[:] = 0, 0, -np.inf
+    held.bars[: end - start] = -task.reach[start:end]
 
 
 @compiled
-def _sift(tile: Floats, held: Held, task: Task, start: int, corner: tuple[int, int]) -> None:
+def _sift(
+    tile: Floats, held: Held, task: Task, block: tuple[int, int], corner: tuple[int, int]
+) -> None:
     """Take in what reaches its query's bar of a tile [>= SIDE, WIDTH] of coarse scores.
 
-    Its rows are the slots from `corner[0]` on, of a block that starts with query `start`; its
-    columns are the candidates from `corner[1]` on.
+    Its rows are the slots from `corner[0]` on; its columns are the candidates from `corner[1]` on.
     """
-    first, place = corner
+    (start, end), (first, place) = block, corner
     address = tile.ctypes.data
-    for slot in range(first, min(first + SIDE, len(task.queries) - start)):
+    for slot in range(first, min(first + SIDE, end - start)):
         bar = held.bars[slot]
         for column in range(0, WIDTH, 64):
             bits = reaching(address + 4 * column, bar)
@@ -119,12 +132,35 @@ def _sift(tile: Floats, held: Held, task: Task, start: int, corner: tuple[int, i
 
 
 @compiled
+def _lift(held: Held, task: Task, block: tuple[int, int], seen: int) -> None:
+    """Raise all bars after the first `seen` candidates, by a guess of where they will end.
+
+    Candidates come in random order: among so many there are about k * seen / all of the k best, and
+    hardly ever more than four standard deviations above that. So many of those held must reach the
+    bar. Where the guess is wrong `_finish` finds it out.
+    """
+    expected = task.k * seen / len(task.keys)
+    wanted = int(expected + 4 * np.sqrt(expected) + 4)
+    for query in range(block[0], block[1]):
+        slot = query - block[0]
+        scores = held.scores[slot]
+        size = _open(held, slot, int(held.sizes[slot]), task, query)
+        if size > wanted:
+            reached = _reached(scores, size, wanted, task.reach[query])
+            bar = reached - task.slack[query]
+            if bar > held.bars[slot]:
+                held.floors[slot], held.bars[slot] = reached, bar
+                size = _keep(scores, held.keys[slot], scores[:size] >= bar)
+        held.opened[slot] = held.sizes[slot] = size
+
+
+@compiled
 def _raise(held: Held, slot: int, size: int, task: Task, query: int) -> int:
     """Raise a bar, let go of what is below or excluded, and return how many are left."""
     scores, keys, slack = held.scores[slot], held.keys[slot], task.slack[query]
     size = _open(held, slot, size, task, query)
     if size > task.k:
-        bar = max(held.bars[slot], _reached(scores, size, task, query) - slack)
+        bar = max(held.bars[slot], _reached(scores, size, task.k, task.reach[query]) - slack)
         size = _keep(scores, keys, scores[:size] >= bar)
         if size > len(scores) // 2:  # many alike: their exact scores decide
             exact, codes = _exact(task, query, keys[:size])
@@ -169,35 +205,41 @@ def _keep(scores: Floats, keys: Keys, keep: NDArray[np.bool_]) -> int:
 
 
 @compiled
-def _reached(scores: Floats, size: int, task: Task, query: int) -> Any:
-    """Return a value that at least `k` of the first scores reach, and few more."""
-    scores[size:] = -np.inf
-    low, high = -task.reach[query], task.reach[query]
+def _reached(scores: Floats, size: int, wanted: int, reach: Any) -> Any:
+    """Return a value that at least so many of the first scores reach, and few more."""
+    scores[size : -(-size // 64) * 64] = -np.inf
+    low, high = -reach, reach
     for _ in range(32):
         middle = low + (high - low) * np.float32(0.5)
         count = 0
         for first in range(0, size, 64):
             count += count_bits(reaching(scores.ctypes.data + 4 * first, middle))
-        if count < task.k:
+        if count < wanted:
             high = middle
         else:
             low = middle
-            if count <= task.k + task.k // 16:
+            if count <= wanted + wanted // 16:
                 break
     return low
 
 
 @compiled
-def _finish(held: Held, task: Task, start: int, found: Codes) -> None:
-    """Write the codes of the best of each query of a block."""
-    for slot in range(min(BLOCK, len(task.queries) - start)):
-        query = start + slot
+def _finish(held: Held, task: Task, block: tuple[int, int], found: Codes) -> list[int]:
+    """Write the codes of the best of each query of a block; return those to be searched again."""
+    again = []
+    for query in range(block[0], block[1]):
+        slot = query - block[0]
         size = _raise(held, slot, int(held.sizes[slot]), task, query)
+        floor = held.floors[slot]
+        if floor > -np.inf and (held.scores[slot, :size] >= floor).sum() < task.k:
+            again.append(query)
+            continue
         _, codes = _exact(task, query, held.keys[slot, :size])
         ranks = _ranks(codes)
         for at in range(size):
             if ranks[at] < task.k:
                 found[query, ranks[at]] = codes[at]
+    return again
 
 
 @compiled
@@ -235,60 +277,78 @@ def _dot(one: Floats, other: Floats) -> float:
 
 
 @compiled
-def search_bfloat16(
-    task: Task,
-    rows: NDArray[np.uint16],
-    tiles: NDArray[np.uint16],
-    layout: NDArray[np.uint8],
-    found: Codes,
-) -> None:
+def search_bfloat16(task: Task, rounded: Rounded, found: Codes) -> None:
     """Find the best of every query with coarse scores of the matrix unit.
 
-    Args:
-        task: what is searched.
-        rows: uint16 [>= n + SIDE, deep], the queries in bfloat16, `deep` being a multiple of SIDE.
-        tiles: uint16 [parts, WIDTH / SIDE, deep / SIDE, 2 * 16 * 32], the candidates in bfloat16:
-            of each half of SIDE candidates, a row for each pair of dims, and in it pair by pair.
-        layout: of the matrix unit.
-        found: [n, k], the codes of the best, written; what is not found stays as it is.
+    Their codes are written to `found` [n, k]; what is not found stays as it is.
     """
-    parts, blocks, steps = tiles.shape[:3]
-    tile, held = np.empty((SIDE, WIDTH), np.float32), _hold(task)
+    scratch = np.empty((SIDE, WIDTH), np.float32), _hold(task)
     for start in range(0, len(task.queries), BLOCK):
-        _begin(held, task, start)
-        configure(layout.ctypes.data)
-        for part in range(parts):
-            for first in range(0, min(BLOCK, len(task.queries) - start), SIDE):
-                row = rows[start + first].ctypes.data
-                for block in range(blocks):
-                    clear_tiles()
-                    for step in range(steps):
-                        columns = tiles[part, block, step].ctypes.data
-                        add_products(row + 2 * SIDE * step, 2 * rows.shape[1], columns)
-                    store_tiles(tile[0, block * SIDE :].ctypes.data, 4 * WIDTH)
-                tile[:, len(task.keys) - part * WIDTH :] = -np.inf
-                _sift(tile, held, task, start, (first, part * WIDTH))
-        release()
-        _finish(held, task, start, found)
+        block = (start, min(start + BLOCK, len(task.queries)))
+        _sweep_bfloat16(task, rounded, scratch, block, True)
+        for query in _finish(scratch[1], task, block, found):
+            one = (query, query + 1)
+            _sweep_bfloat16(task, rounded, scratch, one, False)
+            _finish(scratch[1], task, one, found)
+
+
+@compiled
+def _sweep_bfloat16(
+    task: Task, rounded: Rounded, scratch: tuple[Floats, Held], block: tuple[int, int], guess: bool
+) -> None:
+    """Hold what may be among the best of a block of queries; bars are guessed if so told."""
+    (start, end), (tile, held), (rows, tiles, layout) = block, scratch, rounded
+    parts, halves, steps = tiles.shape[:3]
+    _begin(held, task, block)
+    configure(layout.ctypes.data)
+    lift = 1
+    for part in range(parts):
+        for first in range(0, end - start, SIDE):
+            row = rows[start + first].ctypes.data
+            for half in range(halves):
+                clear_tiles()
+                for step in range(steps):
+                    columns = tiles[part, half, step].ctypes.data
+                    add_products(row + 2 * SIDE * step, 2 * rows.shape[1], columns)
+                store_tiles(tile[0, half * SIDE :].ctypes.data, 4 * WIDTH)
+            tile[:, len(task.keys) - part * WIDTH :] = -np.inf
+            _sift(tile, held, task, block, (first, part * WIDTH))
+        if guess and part + 1 == lift:
+            _lift(held, task, block, lift * WIDTH)
+            lift *= 2
+    release()
 
 
 @compiled
 def search_float32(task: Task, columns: Floats, found: Codes) -> None:
-    """Find the best of every query with coarse scores of BLAS.
+    """Find the best of every query with coarse scores of BLAS: see `search_bfloat16`.
 
-    Args:
-        task: what is searched.
-        columns: float32 [parts, dim, WIDTH], the candidates.
-        found: [n, k], the codes of the best, written; what is not found stays as it is.
+    `columns` float32 [parts, dim, WIDTH] are the candidates.
     """
-    parts = len(columns)
-    tile, held = np.empty((BLOCK, WIDTH), np.float32), _hold(task)
+    scratch = np.empty((BLOCK, WIDTH), np.float32), _hold(task)
     for start in range(0, len(task.queries), BLOCK):
-        _begin(held, task, start)
-        queries = task.queries[start : start + BLOCK]
-        for part in range(parts):
-            np.dot(queries, columns[part], tile[: len(queries)])
-            tile[:, len(task.keys) - part * WIDTH :] = -np.inf
-            for first in range(0, len(queries), SIDE):
-                _sift(tile[first:], held, task, start, (first, part * WIDTH))
-        _finish(held, task, start, found)
+        block = (start, min(start + BLOCK, len(task.queries)))
+        _sweep_float32(task, columns, scratch, block, True)
+        for query in _finish(scratch[1], task, block, found):
+            one = (query, query + 1)
+            _sweep_float32(task, columns, scratch, one, False)
+            _finish(scratch[1], task, one, found)
+
+
+@compiled
+def _sweep_float32(
+    task: Task, columns: Floats, scratch: tuple[Floats, Held], block: tuple[int, int], guess: bool
+) -> None:
+    """See `_sweep_bfloat16`."""
+    (start, end), (tile, held) = block, scratch
+    queries = task.queries[start:end]
+    _begin(held, task, block)
+    lift = 1
+    for part in range(len(columns)):
+        np.dot(queries, columns[part], tile[: end - start])
+        tile[:, len(task.keys) - part * WIDTH :] = -np.inf
+        for first in range(0, end - start, SIDE):
+            _sift(tile[first:], held, task, block, (first, part * WIDTH))
+        if guess and part + 1 == lift:
+            _lift(held, task, block, lift * WIDTH)
+            lift *= 2
