@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from multiprocessing import get_context
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.recsys.inference.matrix_unit import kernel_in_software
 
 from recsys.errors import DataError
 from recsys.inference import topk, topk_coarse
@@ -19,12 +21,21 @@ from recsys.inference.topk_instructions import has_matrix_unit
 Result = tuple[np.ndarray, np.ndarray]
 
 
-@pytest.fixture(params=["matrix unit", "blas"], autouse=True)
-def unit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "blas":
-        monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: False)
-    elif not has_matrix_unit():
-        pytest.skip("this processor has no matrix unit: the same tests run with BLAS")
+@pytest.fixture(scope="module")
+def software() -> ModuleType:
+    return kernel_in_software()
+
+
+@pytest.fixture(params=["matrix unit", "in software", "blas"], autouse=True)
+def unit(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, software: ModuleType
+) -> None:
+    if request.param == "matrix unit" and not has_matrix_unit():
+        pytest.skip("this processor has no matrix unit: the same tests run with one in software")
+    monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: request.param != "blas")
+    if request.param == "in software":
+        monkeypatch.setattr(topk_coarse, "search_bfloat16", software.search_bfloat16)
+        monkeypatch.setattr("recsys.threads.os.cpu_count", lambda: 1)
 
 
 def sort_everything(
@@ -116,6 +127,16 @@ def test_it_is_what_sorting_everything_gives(
     lengths = rng.integers(0, 80, rng.integers(0, n + 1))
     excluded = Ragged.of([rng.integers(0, a + 5, length).tolist() for length in lengths])
     check(queries, candidates, k, rng.random(a) < share, excluded)
+
+
+def test_where_the_best_come_first_the_bar_was_too_high_and_the_search_is_repeated() -> None:
+    rng = np.random.default_rng(6)
+    candidates = directions(rng, 20_000, 16)
+    first = np.random.default_rng(0).permutation(len(candidates))[:200]
+    queries = directions(rng, 40, 16)
+    # Every third query finds its best among the first that are looked at.
+    candidates[first] += 5 * queries[::3].mean(axis=0)
+    check(queries, candidates, 100)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.0])

@@ -1,0 +1,92 @@
+"""The matrix unit in software, so that the kernel around it is tested on every processor.
+
+The kernel is compiled a second time with these functions in the place of the instructions. There is
+one set of tiles: searches must run in one thread.
+"""
+
+import importlib.util
+import sys
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import numba
+import numpy as np
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from recsys.inference import topk_instructions, topk_kernel
+
+#: What tiles 0 to 3 hold: two by two, each 16 queries by 16 candidates.
+TILES = np.zeros((32, 32), np.float32)
+_TILES = TILES.ctypes.data
+
+
+@intrinsic
+def _pointer(_context: Any, _address: Any) -> Any:
+    def emit(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return numba.types.voidptr(numba.types.intp), emit
+
+
+@numba.njit
+def _widened(bits: Any) -> Any:
+    """Return the values of bfloat16s."""
+    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
+@numba.njit
+def clear_tiles() -> None:
+    tiles = numba.carray(_pointer(_TILES), (32, 32), np.float32)
+    tiles[:] = 0
+
+
+@numba.njit
+def add_products(rows: int, stride: int, columns: int) -> None:
+    tiles = numba.carray(_pointer(_TILES), (32, 32), np.float32)
+    pairs = _widened(numba.carray(_pointer(columns), (2, 16, 16, 2), np.uint16))
+    for query in range(32):
+        dims = _widened(numba.carray(_pointer(rows + query * stride), 32, np.uint16))
+        for candidate in range(32):
+            for dim in range(32):
+                other = pairs[candidate // 16, dim // 2, candidate % 16, dim % 2]
+                tiles[query, candidate] += dims[dim] * other
+
+
+@numba.njit
+def store_tiles(start: int, stride: int) -> None:
+    tiles = numba.carray(_pointer(_TILES), (32, 32), np.float32)
+    for query in range(32):
+        numba.carray(_pointer(start + query * stride), 32, np.float32)[:] = tiles[query]
+
+
+@numba.njit
+def configure(_layout: int) -> None:
+    pass
+
+
+@numba.njit
+def release() -> None:
+    pass
+
+
+def kernel_in_software() -> ModuleType:
+    """Return the kernel, compiled around the functions above; nothing of it is cached."""
+    here, name = sys.modules[__name__], "topk_kernel_in_software"
+    spec = importlib.util.spec_from_file_location(name, topk_kernel.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    instead = ("configure", "release", "clear_tiles", "add_products", "store_tiles")
+    functions = {function: getattr(here, function) for function in instead}
+
+    def compiled(function: Any, **options: Any) -> Any:
+        return numba.njit(nogil=True, **options)(function)
+
+    with (
+        patch.multiple(topk_instructions, **functions),
+        patch("recsys.compiled.compiled", compiled),
+    ):
+        spec.loader.exec_module(module)
+    return module
