@@ -176,6 +176,25 @@ def gini(lists: ArrayLike, catalogue: ArrayLike) -> float:
     return float((2 * np.arange(1, n + 1) - n - 1) @ x / (n * x.sum()))
 
 
+def novelty(lists: ArrayLike, sales: ArrayLike) -> float:
+    r"""Return how little the lists' articles sell: the mean of their self-information, in bits.
+
+    .. math:: N = \frac{1}{|L|} \sum_{i \in L} -\log_2 \frac{s_i + 1}{\sum_j (s_j + 1)}
+
+    One sale more of each keeps what nobody bought finite. Zhou et al., "Solving the apparent
+    diversity-accuracy dilemma of recommender systems", PNAS 2010.
+
+    Args:
+        lists: [customers, k], article keys.
+        sales: [articles], of each key.
+
+    >>> novelty([[0, 1]], [1, 0, 0])
+    1.5
+    """
+    counts = np.asarray(sales, np.float64) + 1
+    return float(-np.log2(counts[np.asarray(lists)] / counts.sum()).mean())
+
+
 def bootstrap_means(values: ArrayLike, *, samples: int, seed: int) -> Array:
     """Return the column means of resampled customers, [samples, columns].
 

@@ -14,6 +14,7 @@ from recsys.evaluation.metrics import (
     coverage,
     gini,
     interval,
+    novelty,
 )
 
 #: The baseline that a model has to beat before anything else.
@@ -60,7 +61,13 @@ def with_rival(outcome: Outcome, name: str, rival: Outcome) -> Outcome:
 
 
 def summarise(
-    outcome: Outcome, *, k: int, samples: int, seed: int, catalogue: NDArray[np.int32]
+    outcome: Outcome,
+    *,
+    k: int,
+    samples: int,
+    seed: int,
+    catalogue: NDArray[np.int32],
+    sales: NDArray[np.float32],
 ) -> dict[str, Any]:
     """Return one mode's part of the report; an estimate is {mean, low, high}, 95 % intervals.
 
@@ -73,6 +80,7 @@ def summarise(
         samples: bootstrap draws of customers, the same for all methods.
         seed: of the draws.
         catalogue: keys of the articles that could be recommended.
+        sales: [articles], pieces lately sold of each key.
     """
     outcome = outcome.where(outcome.relevant > 0)
     columns = [f"{method} {metric}" for method in outcome.lists for metric in LIST_METRICS]
@@ -100,7 +108,11 @@ def summarise(
             if other != MODEL
         },
         "lists": {
-            method: {"coverage": coverage(keys, catalogue), "gini": gini(keys, catalogue)}
+            method: {
+                "coverage": coverage(keys, catalogue),
+                "gini": gini(keys, catalogue),
+                "novelty": novelty(keys, sales),
+            }
             for method, keys in outcome.lists.items()
         },
         "candidate_recall": {

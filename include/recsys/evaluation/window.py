@@ -53,12 +53,13 @@ class Window:
 
 @dataclass(frozen=True)
 class Judged:
-    """One window's outcomes by mode, its catalogue, the scores of its labelled pairs, and outcomes
-    without each source; and of the model which ranker orders each mode's lists, what its trees look
-    at, and what its network is worth without some of its parts."""
+    """One window's outcomes by mode, its catalogue, last week's sales by article key, the scores of
+    its labelled pairs, and outcomes without each source; and of the model which ranker orders each
+    mode's lists, what its trees look at, and what its network is worth without some parts."""
 
     outcomes: dict[str, Outcome]
     on_sale: NDArray[np.int32]
+    sales: NDArray[np.float32]
     pairs: dict[str, float]
     ablated: dict[str, Outcome]
     rankers: dict[str, str]
@@ -97,6 +98,7 @@ def evaluate(
         samples=config.bootstrap_samples,
         seed=job.config.seed,
         catalogue=catalogue,
+        sales=np.sum([part.sales for part in judged], axis=0),
     )
     modes = {mode: summary(outcome) for mode, outcome in pooled.items()}
     for mode, part in modes.items():
@@ -153,6 +155,7 @@ def _judge_window(
     threshold = scorer.model.metrics.get("threshold", THRESHOLD)
     pairs = judge_pairs(scorer, sources, _pairs(job, window), threshold=threshold)
     on_sale = np.flatnonzero(scorer.snapshot.is_on_sale).astype(np.int32)
+    sales = scorer.snapshot.sales_7d
     rankers, columns = scorer.model.rankers, _columns(scorer.model.trees)
     without = read_ablations(scorer.model.metrics)
     if champion is not None:
@@ -161,7 +164,7 @@ def _judge_window(
         rival = Scorer.load(job, champion, cutoff=window.cutoff, role="evaluated")
         theirs = judge(rival, sources, customers, truth, config=candidates, k=k)
         outcomes = {mode: with_rival(outcomes[mode], CHAMPION, theirs[mode]) for mode in MODES}
-    return Judged(outcomes, on_sale, pairs, ablated, rankers, columns, without)
+    return Judged(outcomes, on_sale, sales, pairs, ablated, rankers, columns, without)
 
 
 def _columns(trees: Trees | None) -> dict[str, dict[str, float]]:

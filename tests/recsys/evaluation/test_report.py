@@ -12,6 +12,8 @@ from recsys.evaluation.page import bars, curves, lengths, render, verdict
 from recsys.evaluation.report import build_report, headline, summarise, with_rival
 
 CATALOGUE = np.array([2, 3, 4, 5], np.int32)
+#: With one more of each they are 1, 1, 16, 8, 4 and 2 of 32.
+SALES = np.array([0, 0, 15, 7, 3, 1], np.float32)
 
 
 def outcome() -> Outcome:
@@ -57,7 +59,9 @@ def make_report(part: dict[str, Any], champion: str | None = None, *, k: int = 2
 
 @pytest.fixture
 def report() -> dict[str, Any]:
-    return make_report(summarise(outcome(), k=2, samples=200, seed=1, catalogue=CATALOGUE))
+    return make_report(
+        summarise(outcome(), k=2, samples=200, seed=1, catalogue=CATALOGUE, sales=SALES)
+    )
 
 
 def test_means_are_over_customers_whose_purchases_count(report: dict[str, Any]) -> None:
@@ -89,7 +93,7 @@ def of_champion(hits: int) -> Outcome:
 
 def test_the_champion_is_one_more_method_over_the_same_customers() -> None:
     both = with_rival(outcome(), "champion", of_champion(hits=8))
-    part = summarise(both, k=2, samples=200, seed=1, catalogue=CATALOGUE)
+    part = summarise(both, k=2, samples=200, seed=1, catalogue=CATALOGUE, sales=SALES)
 
     assert list(part["methods"]) == ["model", "popular_7d", "champion"]
     assert part["methods"]["champion"]["ndcg_at_2"]["mean"] == pytest.approx(8 / 11)
@@ -99,7 +103,12 @@ def test_the_champion_is_one_more_method_over_the_same_customers() -> None:
     assert difference["low"] == 0
     assert difference["high"] <= 4 / 11
     same = summarise(
-        with_rival(outcome(), "champion", outcome()), k=2, samples=200, seed=1, catalogue=CATALOGUE
+        with_rival(outcome(), "champion", outcome()),
+        k=2,
+        samples=200,
+        seed=1,
+        catalogue=CATALOGUE,
+        sales=SALES,
     )
     assert same["model_minus"]["champion"]["ndcg_at_2"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
@@ -113,7 +122,7 @@ def test_a_comparison_of_other_customers_is_refused() -> None:
 
 def test_the_page_shows_the_champion() -> None:
     both = with_rival(outcome(), "champion", of_champion(hits=1))
-    part = summarise(both, k=2, samples=200, seed=1, catalogue=CATALOGUE)
+    part = summarise(both, k=2, samples=200, seed=1, catalogue=CATALOGUE, sales=SALES)
     page = render(make_report(part, champion="v<7>"))
 
     for text in ("Beats the champion", "The champion is v&lt;7&gt;", "NDCG@2 +0.7273 (+800 %)"):
@@ -125,7 +134,9 @@ def test_lists_segments_and_candidates(report: dict[str, Any]) -> None:
     details = report["details"]["all"]
 
     assert details["lists"]["model"]["coverage"] == 1.0
-    assert details["lists"]["popular_7d"] == {"coverage": 0.5, "gini": 0.5}
+    assert details["lists"]["popular_7d"] == {"coverage": 0.5, "gini": 0.5, "novelty": 1.5}
+    # Ten lists of 1 and 2 bits, and one of 3 and 4.
+    assert details["lists"]["model"]["novelty"] == pytest.approx(37 / 22)
     assert details["candidate_recall"] == {
         "towers": pytest.approx(9 / 11), "any source": 1.0,
     }  # fmt: skip
@@ -191,7 +202,7 @@ def uneven() -> Outcome:
 
 
 def test_metrics_at_every_length() -> None:
-    part = summarise(uneven(), k=3, samples=20, seed=1, catalogue=CATALOGUE)
+    part = summarise(uneven(), k=3, samples=20, seed=1, catalogue=CATALOGUE, sales=SALES)
     model, discount = part["at_each_k"]["model"], 1 / np.log2(3)
 
     assert set(part["at_each_k"]) == {"model", "popular_7d", "repurchase"}
@@ -212,7 +223,7 @@ def test_metrics_at_every_length() -> None:
 
 
 def test_each_drawn_metric_is_beside_the_best_baseline() -> None:
-    part = summarise(uneven(), k=3, samples=20, seed=1, catalogue=CATALOGUE)
+    part = summarise(uneven(), k=3, samples=20, seed=1, catalogue=CATALOGUE, sales=SALES)
     report = make_report(part, k=3)
     charts = lengths(report, "novel")
 
