@@ -6,7 +6,7 @@ Checks the whole raw folder first, so that one run names the faults of all its f
 import sys
 from collections.abc import Sequence
 
-from recsys.cleaning.raw import check_folder, estimate_rows
+from recsys.cleaning.raw import check_folder
 from recsys.job import ALL_TIME, Job, run_job
 from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV
 
@@ -28,42 +28,36 @@ def build(job: Job) -> None:
     keys = job.step(maps, inputs=inputs, dated=False)
     if all(job.lake.manifest(m) for m in maps) and (step.is_current or step.show_same()):
         return
-    from recsys.cleaning.audit import check_rejections, tally, write_frame, write_rejected
+    from recsys.cleaning.audit import check_rejections, count_rejected, tally
     from recsys.cleaning.catalogue import (
+        UNRECOGNISED,
         check_articles,
         check_customers,
-        count_unrecognised,
-        keep_articles,
-        keep_customers,
-        refuse_repeats,
+        check_file,
+        keep,
     )
     from recsys.cleaning.keys import extend_keys
-    from recsys.cleaning.lines import read_lines, set_aside
+    from recsys.cleaning.lines import set_aside
     from recsys.cleaning.reasons import Reason
-    from recsys.columns import Columns as C
-    from recsys.spark import build_session
+    from recsys.schemas import CLEANED_ARTICLES, CLEANED_CUSTOMERS
 
-    spark = build_session(job.config, job.name, rows=estimate_rows(inputs))
-    checked_articles = check_articles(read_lines(spark, paths[ARTICLES_CSV]))
-    checked_customers = check_customers(read_lines(spark, paths[CUSTOMERS_CSV]))
-    with (
-        refuse_repeats(checked_articles, C.ARTICLE_ID, Reason.DUPLICATE_ARTICLE) as articles,
-        refuse_repeats(checked_customers, C.CUSTOMER_ID, Reason.DUPLICATE_CUSTOMER) as customers,
-    ):
-        read = {ARTICLES_CSV: articles.count(), CUSTOMERS_CSV: customers.count()}
-        aside = [set_aside(articles, ARTICLES_CSV), set_aside(customers, CUSTOMERS_CSV)]
-        with step.write("rejected.catalogue") as draft:
-            found = write_rejected(aside[0].unionByName(aside[1]), draft, files=FILES)
-        check_rejections(read, *found, max_share=job.config.cleaning.max_rejected_share)
-        article_keys = extend_keys(keys, articles, "articles")
-        customer_keys = extend_keys(keys, customers, "customers")
-        with step.write("cleaned.articles") as kept, step.write("cleaned.customers") as people:
-            write_frame(keep_articles(articles, article_keys, rows=read[ARTICLES_CSV]), kept)
-            kept.counts = tally(read=read[ARTICLES_CSV], kept=kept.rows or 0, rejections=found[0])
-            write_frame(keep_customers(customers, customer_keys, rows=read[CUSTOMERS_CSV]), people)
-            people.counts = tally(
-                read=read[CUSTOMERS_CSV], kept=people.rows or 0, rejections=found[1]
-            ) | count_unrecognised(customers)
+    articles = check_file(paths[ARTICLES_CSV], check_articles, Reason.DUPLICATE_ARTICLE)
+    customers = check_file(paths[CUSTOMERS_CSV], check_customers, Reason.DUPLICATE_CUSTOMER)
+    read = {ARTICLES_CSV: articles.read, CUSTOMERS_CSV: customers.read}
+    with step.write("rejected.catalogue") as draft:
+        for number, (name, checked) in enumerate(zip(FILES, (articles, customers), strict=True)):
+            rejected = set_aside(checked.refused, name)
+            job.lake.put_table(draft, rejected, f"part-{number:05d}.parquet")
+        found = count_rejected(draft, files=FILES)
+    check_rejections(read, *found, max_share=job.config.cleaning.max_rejected_share)
+    article_keys = extend_keys(keys, articles.ids, "articles")
+    customer_keys = extend_keys(keys, customers.ids, "customers")
+    with step.write("cleaned.articles") as kept, step.write("cleaned.customers") as people:
+        job.lake.put_table(kept, keep(articles, article_keys, CLEANED_ARTICLES))
+        kept.counts = tally(read=articles.read, kept=kept.rows or 0, rejections=found[0])
+        job.lake.put_table(people, keep(customers, customer_keys, CLEANED_CUSTOMERS))
+        people.counts = tally(read=customers.read, kept=people.rows or 0, rejections=found[1])
+        people.counts[UNRECOGNISED] = customers.unrecognised
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -108,15 +108,6 @@ def read_parquet(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     return spark.read.schema(schema).parquet(*names)
 
 
-def read_text(spark: SparkSession, files: Sequence[str]) -> DataFrame:
-    """Return the lines of raw files as `value`.
-
-    Raises:
-        ConfigError: they are in a store that Spark cannot reach.
-    """
-    return spark.read.text(readable(spark, files, may_change=True))
-
-
 def by_workers(frame: DataFrame, work: Work, schema: pa.Schema) -> DataFrame:
     """Return `frame.mapInArrow(work)`, where work reaches stores as this process does."""
     store = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}

@@ -40,22 +40,19 @@ def hadoop_settings() -> dict[str, str]:
     return settings
 
 
-def readable(
-    spark: SparkSession, addresses: Sequence[str], *, may_change: bool = False
-) -> list[str]:
-    """Return the names by which Spark can read files now.
+def readable(spark: SparkSession, addresses: Sequence[str]) -> list[str]:
+    """Return the names by which Spark can read files of the lake, which never change.
 
     Args:
         spark: the session that is to read them.
         addresses: of files.
-        may_change: whether a copy of before may be out of date; files of the lake never change.
 
     Raises:
         ConfigError: Spark can neither reach the store nor read local copies.
     """
     names = [(address, _name(spark, address)) for address in addresses]
     if without := [address for address, name in names if name is None]:
-        copies().fetch(without, again=may_change)
+        copies().fetch(without)
     return [name or copies().path(address) for address, name in names]
 
 
@@ -123,9 +120,9 @@ class Copies:
         scheme, rest = address.split("://", 1)
         return f"{self.folder}/{scheme}/{rest}"
 
-    def fetch(self, addresses: Sequence[str], *, again: bool = False) -> None:
-        """Copy files from the store, many at a time; those that are held only if `again`."""
-        wanted = [a for a in dict.fromkeys(addresses) if again or a not in self.held]
+    def fetch(self, addresses: Sequence[str]) -> None:
+        """Copy files from the store, many at a time; those that are held are not."""
+        wanted = [a for a in dict.fromkeys(addresses) if a not in self.held]
         if not wanted:
             return
         fs, _ = open_store(wanted[0])

@@ -4,23 +4,23 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from jobs.clean_catalogue import main
-from pyspark.sql import SparkSession
 
+from recsys.cleaning.catalogue import Checked, keep
 from recsys.config import Config
 from recsys.errors import DataError
 from recsys.paths import Partition
+from recsys.schemas import CLEANED_CUSTOMERS
 from recsys.storage import Lake
-
-pytestmark = pytest.mark.spark
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 DAY = "2020-09-23"
 
 
 @pytest.fixture
-def run(config: Config, raw_folder: Any, spark: SparkSession) -> Run:
+def run(config: Config, raw_folder: Any) -> Run:
     """Run the job; its exit code and its report."""
 
     def _run(*flags: str, day: str = DAY) -> tuple[int, dict[str, Any]]:
@@ -149,10 +149,12 @@ def test_faults_of_files_come_at_once(run: Run, raw_folder: Any, lake: Lake) -> 
 def test_nothing_half_written_is_visible_when_the_job_breaks(
     run: Run, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def explode(*_: object, **__: object) -> None:
-        raise OSError("no space left on device")
+    def explode(checked: Checked, keys: Any, schema: pa.Schema) -> pa.Table:
+        if schema is CLEANED_CUSTOMERS:
+            raise OSError("no space left on device")
+        return keep(checked, keys, schema)
 
-    monkeypatch.setattr("recsys.cleaning.catalogue.keep_customers", explode)
+    monkeypatch.setattr("recsys.cleaning.catalogue.keep", explode)
     with pytest.raises(OSError, match="no space"):
         run()
     for dataset in ("cleaned.articles", "cleaned.customers"):

@@ -13,7 +13,7 @@ from tests.s3 import Store
 
 from recsys import staging
 from recsys.errors import ConfigError
-from recsys.spark import read_parquet, read_text, to_struct, write_parquet
+from recsys.spark import read_parquet, to_struct, write_parquet
 
 pytestmark = pytest.mark.spark
 
@@ -34,16 +34,6 @@ def test_files_of_a_store_are_read_once_a_process(spark: SparkSession, s3: Store
     assert sorted(row[0] for row in read_parquet(spark, files).collect()) == [2, 3, 4]
     s3.delete("lake/a.parquet")
     assert sorted(row[0] for row in read_parquet(spark, files[:1]).collect()) == [2, 3]
-
-
-def test_raw_text_is_read_again(spark: SparkSession, s3: Store) -> None:
-    address = f"{s3.address}/raw/t_dat=2020-09-22/a.csv"
-    for text in ("one\ntwo\n", "three\n"):
-        s3.put("raw/t_dat=2020-09-22/a.csv", text.encode())
-        frame = read_text(spark, [address]).select("value", "_metadata.file_path")
-        rows = frame.collect()
-        assert [row.value for row in rows] == text.splitlines()
-        assert all(row.file_path.endswith("/raw/t_dat=2020-09-22/a.csv") for row in rows)
 
 
 def test_what_is_written_is_in_the_store_and_read_back(spark: SparkSession, s3: Store) -> None:

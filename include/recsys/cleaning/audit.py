@@ -40,18 +40,6 @@ def write_frame(frame: "DataFrame", draft: Draft) -> "DataFrame":
     return read_parquet(frame.sparkSession, written.files)
 
 
-def write_rejected(
-    rejected: "DataFrame", draft: Draft, *, files: Sequence[str]
-) -> list[Rejections]:
-    """Write `schemas.REJECTED` rows and return what was written, one a file, in their order."""
-    from pyspark.sql import functions as F
-
-    written = write_frame(rejected, draft)
-    counted = written.groupBy(C.FILE, C.REASON).agg(F.count("*").alias("rows"), F.min(C.LINE))
-    rows = [tuple(row) for row in counted.orderBy(C.FILE, C.REASON).collect()]
-    return _note(draft, rows, files)
-
-
 def count_rejected(draft: Draft, *, files: Sequence[str]) -> list[Rejections]:
     """Return what Parquet files of `schemas.REJECTED` in a draft hold, one a raw file.
 

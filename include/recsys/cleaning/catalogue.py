@@ -1,13 +1,22 @@
-"""Articles and customers: typed rows, one an id; the first valid row of an id in the file wins."""
+"""Articles and customers: typed rows, one an id; the first valid row of an id in the file wins.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+Functions over Arrow tables, in one process: a catalogue is small beside its purchases, and whoever
+cleans these holds all of its ids anyway.
+"""
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from recsys.cleaning.lines import POSITION, is_not_utf8, parse_line, persisted, split_line
-from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, Reason, first_reason
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recsys.cleaning.lines import Fields, refuse, split_commas, split_csv, split_fields
+from recsys.cleaning.pieces import PIECE_BYTES, cut_file, read_lines
+from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, VALID, Faults, Reason, fault
 from recsys.columns import Columns as C
 from recsys.schemas import (
     AGE_BAND_STARTS,
@@ -18,183 +27,199 @@ from recsys.schemas import (
     RAW_ARTICLES,
     RAW_CUSTOMERS,
 )
-from recsys.spark import conform
+from recsys.threads import in_threads
 
-WIDTH = "wrong_column_count"
-WHOLE_NUMBER = "^[+-]?[0-9]{1,9}$"
+WHOLE_NUMBER = re.compile("[+-]?[0-9]{1,9}")
+YEARS = re.compile(r"([0-9]{1,3})(\.0*)?")
+YOUNGEST, OLDEST = 1, 120
 #: A customer without news is `NONE` in H&M's file, and `None` twice.
 NEWS_FREQUENCIES = {"NONE": "NONE", "None": "NONE", "Regularly": "Regularly", "Monthly": "Monthly"}
 CLUB_STATUSES = {name: name for name in ("ACTIVE", "PRE-CREATE", "LEFT CLUB")}
 FLAGS = {"1": True, "1.0": True, "0": False, "0.0": False}
 #: Status values that H&M's description does not know, and that became null.
 UNRECOGNISED = "values_unrecognised"
-#: Up to so many rows are sorted by one task, and their ids, some 200 bytes each, sent to all.
-ROWS_A_TASK = 5_000_000
+
+#: A text that is not empty to its value and what is wrong with it.
+Judge = Callable[[str], tuple[Any, Reason | None]]
+#: The valid rows of lines [n], typed, and the faults [n] of all.
+Judged = tuple[pa.Table, Faults]
 
 
-def check_articles(lines: DataFrame) -> DataFrame:
-    """Return every row of articles.csv, typed, with the reason why it is set aside, or null.
+@dataclass(frozen=True)
+class Checked:
+    """The rows of one raw file, in its order.
+
+    valid: the columns of the cleaned table but the key, and of customers `values_unrecognised`.
+    refused: `lines.REFUSED`.
+    """
+
+    valid: pa.Table
+    refused: pa.Table
+
+    @property
+    def read(self) -> int:
+        """How many rows the file has."""
+        return len(self.valid) + len(self.refused)
+
+    @property
+    def ids(self) -> pa.StringArray:
+        """Of the valid rows."""
+        return self.valid[0].combine_chunks()
+
+    @property
+    def unrecognised(self) -> int:
+        """How many status values of the valid customers became null."""
+        return int(pc.sum(self.valid[UNRECOGNISED], min_count=0).as_py())
+
+
+def check_file(
+    address: str,
+    check: Callable[[pa.BinaryArray], Judged],
+    repeat: Reason,
+    *,
+    piece_bytes: int = PIECE_BYTES,
+) -> Checked:
+    """Return every row of a raw file: typed, or with the reason why it is set aside.
 
     Args:
-        lines: `position, line`, as `read_lines` gives them.
-
-    Returns:
-        `position, line, reason` and the columns of `schemas.CLEANED_ARTICLES` but the key. Empty
-        fields are null. The columns hold no promise where a reason is given.
+        address: of the file.
+        check: `check_articles` or `check_customers`.
+        repeat: the reason for each valid row whose id, the first column, a valid row before it has.
+        piece_bytes: read at a time, by each thread.
     """
-    rows = _parse(lines, RAW_ARTICLES)
-    bad_numbers = [
-        F.col(name).isNotNull() & ~F.col(name).rlike(WHOLE_NUMBER) for name in ARTICLE_NUMBERS
+    pieces = cut_file(address, file="", day=None, piece_bytes=piece_bytes)
+    lines = [read_lines(piece) for piece in pieces]
+    judged = list(in_threads(check, lines))
+    valid = pa.concat_tables([table for table, _ in judged])
+    faults = np.concatenate([found for _, found in judged])
+    repeats = _is_repeat(valid[0].combine_chunks())
+    faults[np.flatnonzero(faults == VALID)[repeats]] = fault(repeat)
+    return Checked(valid.filter(pa.array(~repeats)), refuse(pa.chunked_array(lines), faults))
+
+
+def check_articles(lines: pa.BinaryArray) -> Judged:
+    """Return the valid articles of lines, which are bytes without header and blank lines.
+
+    Empty fields are null.
+    """
+    fields = split_fields(lines, split_csv, width=len(RAW_ARTICLES))
+    texts = dict(zip(RAW_ARTICLES, fields.columns, strict=True))
+    columns = {name: _or_null(texts[name]) for name in RAW_ARTICLES}
+    faults = [_judge_id(texts[C.ARTICLE_ID], ARTICLE_ID, Reason.BAD_ARTICLE_ID)]
+    for name in ARTICLE_NUMBERS:
+        columns[name], found = _judge_each(texts[name], _judge_number, pa.int32())
+        faults.append(found)
+    return _conclude(fields, columns, faults, schema=CLEANED_ARTICLES)
+
+
+def check_customers(lines: pa.BinaryArray) -> Judged:
+    """Return the valid customers of lines, which are bytes without header and blank lines.
+
+    Empty fields are null. A club status or news frequency that is not known becomes null;
+    `values_unrecognised` counts those of a row. A missing FN or Active stays null: the file has no
+    zeros.
+    """
+    fields = split_fields(lines, split_commas, width=len(RAW_CUSTOMERS))
+    texts = dict(zip(RAW_CUSTOMERS, fields.columns, strict=True))
+    columns = {name: _or_null(texts[name]) for name in (C.CUSTOMER_ID, "postal_code")}
+    faults = [_judge_id(texts[C.CUSTOMER_ID], CUSTOMER_ID, Reason.BAD_CUSTOMER_ID)]
+    judges: dict[str, tuple[str, Judge, pa.DataType]] = {
+        "fn": ("FN", _judge_flag, pa.bool_()),
+        "active": ("Active", _judge_flag, pa.bool_()),
+        "club_member_status": ("club_member_status", _judge_status, pa.string()),
+        "fashion_news_frequency": ("fashion_news_frequency", _judge_news, pa.string()),
+        C.AGE: (C.AGE, _judge_years, pa.int16()),
+    }
+    for name, (raw, judge, kind) in judges.items():
+        columns[name], found = _judge_each(texts[raw], judge, kind)
+        faults.append(found)
+    columns[C.AGE_BAND] = _age_bands(columns[C.AGE])
+    unknown = [
+        pc.and_(pc.is_null(columns[name]), pc.not_equal(texts[name], "")).cast(pa.int8())
+        for name in ("club_member_status", "fashion_news_frequency")
     ]
-    faults = _line_faults() | {
-        Reason.BAD_ARTICLE_ID: _is_malformed(C.ARTICLE_ID, ARTICLE_ID),
-        Reason.BAD_NUMBER: _any(bad_numbers),
-    }
-    numbers = {name: F.col(name).try_cast("int") for name in ARTICLE_NUMBERS}
-    checked = rows.withColumn(C.REASON, first_reason(faults)).withColumns(numbers)
-    return checked.select(POSITION, C.LINE, C.REASON, *RAW_ARTICLES)
+    columns[UNRECOGNISED] = pc.add(*unknown)
+    return _conclude(fields, columns, faults, schema=CLEANED_CUSTOMERS)
 
 
-def check_customers(lines: DataFrame) -> DataFrame:
-    """Return every row of customers.csv, typed, with the reason why it is set aside, or null.
-
-    A club status or news frequency that is not known becomes null; `values_unrecognised` counts
-    those of a row. A missing FN or Active stays null: the file has no zeros.
+def keep(checked: Checked, keys: NDArray[np.int32], schema: pa.Schema) -> pa.Table:
+    """Return the valid rows as CLEANED_ARTICLES or CLEANED_CUSTOMERS, by ascending key.
 
     Args:
-        lines: `position, line`, as `read_lines` gives them.
-
-    Returns:
-        `position, line, reason, values_unrecognised` and the columns of `schemas.CLEANED_CUSTOMERS`
-        but the key. The columns hold no promise where a reason is given.
+        checked: what `check_file` returned.
+        keys: int32 [n], of its valid rows.
+        schema: of the two, which one.
     """
-    rows = _split(lines, RAW_CUSTOMERS)
-    years = F.when(F.col(C.AGE).rlike(r"^[0-9]{1,3}(\.0*)?$"), F.col(C.AGE).try_cast("double"))
-    flags = [F.col(name).isNotNull() & _lookup(name, FLAGS).isNull() for name in ("FN", "Active")]
-    faults = _line_faults() | {
-        Reason.BAD_CUSTOMER_ID: _is_malformed(C.CUSTOMER_ID, CUSTOMER_ID),
-        Reason.BAD_NUMBER: _any(flags),
-        Reason.BAD_AGE: F.col(C.AGE).isNotNull() & ~F.coalesce(years.between(1, 120), F.lit(False)),
-    }
-    checked = rows.withColumn(C.REASON, first_reason(faults))
-    statuses = {"club_member_status": CLUB_STATUSES, "fashion_news_frequency": NEWS_FREQUENCIES}
-    unknown = [F.col(n).isNotNull() & _lookup(n, known).isNull() for n, known in statuses.items()]
-    return checked.select(
-        POSITION,
-        C.LINE,
-        C.REASON,
-        sum((u.cast("int") for u in unknown), F.lit(0)).alias(UNRECOGNISED),
-        C.CUSTOMER_ID,
-        _lookup("FN", FLAGS).alias("fn"),
-        _lookup("Active", FLAGS).alias("active"),
-        *[_lookup(name, known).alias(name) for name, known in statuses.items()],
-        years.cast("smallint").alias(C.AGE),
-        age_band(years).alias(C.AGE_BAND),
-        "postal_code",
-    )
+    order = pa.array(np.argsort(keys))
+    columns = {schema.names[0]: pa.array(keys), **dict(zip(
+        checked.valid.column_names, checked.valid.columns, strict=True
+    ))}  # fmt: skip
+    return pa.table([columns[name] for name in schema.names], schema=schema).take(order)
 
 
-@contextmanager
-def refuse_repeats(checked: DataFrame, id_column: str, reason: Reason) -> Iterator[DataFrame]:
-    """Yield the rows with `reason` on each valid row whose id a valid row before it has.
-
-    They are computed once while the block lasts.
-
-    Args:
-        checked: what `check_articles` or `check_customers` returned.
-        id_column: the name of its id.
-        reason: for the repeats.
-    """
-    is_valid = F.col(C.REASON).isNull()
-    with persisted(checked) as rows:
-        places = rows.where(is_valid).groupBy(id_column).agg(
-            F.min(POSITION).alias("first"), F.count("*").alias("times")
-        )  # fmt: skip
-        # Few, so that only ids move, not whole lines.
-        with persisted(places.where("times > 1").select(id_column, "first")) as repeats:
-            is_repeat = is_valid & (F.col(POSITION) > F.col("first"))
-            refused = F.when(is_repeat, F.lit(str(reason))).otherwise(F.col(C.REASON))
-            known = rows.join(F.broadcast(repeats), on=id_column, how="left")
-            yield known.withColumn(C.REASON, refused).select(*rows.columns)
+def _conclude(
+    fields: Fields, columns: dict[str, pa.Array], faults: list[Faults], *, schema: pa.Schema
+) -> Judged:
+    """Return the rows without a fault, in a cleaned table's order, and the first fault of all."""
+    first = np.minimum.reduce(faults)
+    judged = fields.faults
+    judged[fields.rows] = first
+    names = [name for name in schema.names if name in columns]
+    names += [name for name in columns if name not in names]
+    table = pa.table([columns[name] for name in names], names=names)
+    return table.filter(pa.array(first == VALID)), judged
 
 
-def keep_articles(checked: DataFrame, keys: DataFrame, *, rows: int) -> DataFrame:
-    """Return the valid articles as `schemas.CLEANED_ARTICLES`, by ascending key.
-
-    Args:
-        checked: unique among those without a reason.
-        keys: `article_id, article_key` of all of them.
-        rows: about how many keys there are.
-    """
-    return conform(_by_key(checked, keys, rows=rows), CLEANED_ARTICLES)
+def _or_null(texts: pa.StringArray) -> pa.StringArray:
+    """Return texts, the empty ones as null."""
+    return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
-def keep_customers(checked: DataFrame, keys: DataFrame, *, rows: int) -> DataFrame:
-    """Return the valid customers as `schemas.CLEANED_CUSTOMERS`; see `keep_articles`."""
-    return conform(_by_key(checked, keys, rows=rows), CLEANED_CUSTOMERS)
+def _is_repeat(ids: pa.StringArray) -> NDArray[np.bool_]:
+    """Return which ids [n] stand there before."""
+    codes = ids.dictionary_encode().indices.to_numpy()  # an id's first place has a new code
+    return np.asarray(np.append(-1, np.maximum.accumulate(codes))[: len(codes)] >= codes)
 
 
-def count_unrecognised(checked: DataFrame) -> dict[str, int]:
-    """Return how many status values of valid customers became null, as a manifest's count."""
-    valid = checked.where(F.col(C.REASON).isNull())
-    total = valid.agg(F.sum(UNRECOGNISED)).first()
-    return {UNRECOGNISED: int((total and total[0]) or 0)}
+def _judge_id(texts: pa.StringArray, pattern: str, malformed: Reason) -> Faults:
+    is_id = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+    return np.where(is_id, VALID, fault(malformed)).astype(np.int8)
 
 
-def age_band(years: Column) -> Column:
-    """Return the segment of an age in years, `unknown` for null."""
+def _judge_each(texts: pa.StringArray, judge: Judge, kind: pa.DataType) -> tuple[pa.Array, Faults]:
+    """Return what a judge says of each text [n]; each distinct one is judged once, "" is null."""
+    coded = texts.dictionary_encode()
+    judged = [judge(text) if text else (None, None) for text in coded.dictionary.to_pylist()]
+    values = pa.array([value for value, _ in judged], kind)
+    faults = np.array([fault(reason) for _, reason in judged], np.int8)
+    return values.take(coded.indices), faults[coded.indices.to_numpy()]
+
+
+def _judge_number(text: str) -> tuple[int | None, Reason | None]:
+    return (int(text), None) if WHOLE_NUMBER.fullmatch(text) else (None, Reason.BAD_NUMBER)
+
+
+def _judge_flag(text: str) -> tuple[bool | None, Reason | None]:
+    return FLAGS.get(text), None if text in FLAGS else Reason.BAD_NUMBER
+
+
+def _judge_status(text: str) -> tuple[str | None, Reason | None]:
+    return CLUB_STATUSES.get(text), None
+
+
+def _judge_news(text: str) -> tuple[str | None, Reason | None]:
+    return NEWS_FREQUENCIES.get(text), None
+
+
+def _judge_years(text: str) -> tuple[int | None, Reason | None]:
+    found = YEARS.fullmatch(text)
+    years = int(found[1]) if found else 0
+    return (years, None) if YOUNGEST <= years <= OLDEST else (None, Reason.BAD_AGE)
+
+
+def _age_bands(years: pa.Int16Array) -> pa.StringArray:
+    """Return the segment of each age, `unknown` for null."""
     *bands, unknown = AGE_BANDS
-    band = F.when(years.isNull(), F.lit(unknown))
-    for start, name in sorted(zip(AGE_BAND_STARTS, bands, strict=True), reverse=True):
-        band = band.when(years >= start, F.lit(name))
-    return band
-
-
-def _parse(lines: DataFrame, names: tuple[str, ...]) -> DataFrame:
-    """Return `position, line, wrong_column_count` and the named fields as strings."""
-    parsed = lines.withColumn("row", parse_line(F.col(C.LINE), names))
-    return parsed.select(POSITION, C.LINE, "row.*")
-
-
-def _split(lines: DataFrame, names: tuple[str, ...]) -> DataFrame:
-    """Return what `_parse` does, of lines in which no field may hold a comma."""
-    parsed = lines.withColumn("fields", split_line(F.col(C.LINE)))
-    fields = {name: F.get("fields", F.lit(place)) for place, name in enumerate(names)}
-    return parsed.select(
-        POSITION,
-        C.LINE,
-        F.when(F.size("fields") != len(names), F.col(C.LINE)).alias(WIDTH),
-        *[F.when(field != "", field).alias(name) for name, field in fields.items()],
-    )
-
-
-def _by_key(checked: DataFrame, keys: DataFrame, *, rows: int) -> DataFrame:
-    """Return the valid rows with their keys, by ascending key."""
-    id_column, key_column = keys.columns
-    known = F.broadcast(keys) if rows <= ROWS_A_TASK else keys
-    keyed = checked.where(F.col(C.REASON).isNull()).join(known, on=id_column, how="left")
-    tasks = 1 + rows // ROWS_A_TASK
-    return keyed.repartitionByRange(tasks, key_column).sortWithinPartitions(key_column)
-
-
-def _line_faults() -> dict[Reason, Column]:
-    return {
-        Reason.NOT_UTF8: is_not_utf8(F.col(C.LINE)),
-        Reason.WRONG_COLUMN_COUNT: F.col(WIDTH).isNotNull(),
-    }
-
-
-def _is_malformed(id_column: str, pattern: str) -> Column:
-    return F.col(id_column).isNull() | ~F.col(id_column).rlike(pattern)
-
-
-def _any(conditions: list[Column]) -> Column:
-    return F.greatest(*conditions)
-
-
-def _lookup(name: str, values: dict[str, str] | dict[str, bool]) -> Column:
-    """Return a column's value in `values`, null for any other."""
-    found = F.lit(None)
-    for text, value in values.items():
-        found = F.when(F.col(name) == text, F.lit(value)).otherwise(found)
-    return found
+    places = np.searchsorted(AGE_BAND_STARTS, years.fill_null(0).to_numpy(), side="right") - 1
+    known = pa.array(bands).take(pa.array(places))
+    return pc.if_else(pc.is_null(years), unknown, known)

@@ -12,10 +12,10 @@ from fsspec.implementations.local import LocalFileSystem
 
 from recsys.cleaning.fields import Limits
 from recsys.cleaning.known import read_known
+from recsys.cleaning.lines import set_aside
 from recsys.cleaning.pieces import Piece, read_lines
 from recsys.cleaning.transactions import check_transactions, collapse, digest, split_days
 from recsys.columns import Columns as C
-from recsys.schemas import REJECTED
 from recsys.storage import open_store
 
 #: Requests to a store at the same time.
@@ -71,8 +71,8 @@ class Cleaner:
         lines = read_lines(piece)
         valid, refused = check_transactions(lines, known, self.limits, day=piece.day)
         if len(refused):
-            rejected = refused.append_column(C.FILE, pa.array([piece.file] * len(refused)))
-            write_file(f"{self.aside}/part-{number:05d}.parquet", rejected.select(REJECTED.names))
+            rejected = set_aside(refused, piece.file)
+            write_file(f"{self.aside}/part-{number:05d}.parquet", rejected)
         return len(lines), valid
 
     def write(self, day: date, rows: Iterable[pa.Table]) -> str:

@@ -1,7 +1,7 @@
 """The fields of transactions: what each text means, and what is wrong with it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,19 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.cleaning.known import Ids, Known
-from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, Reason
+from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, VALID, Faults, Reason, fault
 from recsys.columns import PADDING_KEY
-from recsys.schemas import RAW_TRANSACTIONS
 
 #: `float` alone would take `1_0`, ` 1` and `nan`.
 NUMBER = re.compile("[-+0-9.eE]+")
 DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-#: A fault is the place of its reason in this order, which is that of precedence.
-ORDER = list(Reason)
-#: No fault.
-VALID = len(ORDER)
-Faults = NDArray[np.int8]
 #: Values [n], and their faults [n].
 Judged = tuple[NDArray[Any], Faults]
 
@@ -42,14 +36,14 @@ class Limits:
 
 
 def judge_fields(
-    fields: pa.ListArray, known: Known, limits: Limits, day: date | None
+    columns: Sequence[pa.StringArray], known: Known, limits: Limits, day: date | None
 ) -> tuple[list[NDArray[Any]], Faults]:
     """Return day, customer key, article key, price and channel [n each], and the first faults [n].
 
     A text is judged once, however many rows have it. Values hold no promise where there is a fault.
 
     Args:
-        fields: five texts a row, in the order of `schemas.RAW_TRANSACTIONS`.
+        columns: the texts [n] of each of `schemas.RAW_TRANSACTIONS`.
         known: the valid articles and customers.
         limits: for days and prices.
         day: the day that every row must be of; None for any.
@@ -67,30 +61,14 @@ def judge_fields(
         lambda texts: _judge_each(texts, lambda text: _judge_price(text, limits), "float64"),
         lambda texts: _judge_each(texts, _judge_channel, "int8"),
     ]
-    texts = _unquote(fields.flatten())
-    columns, first = [], np.full(len(fields), VALID, np.int8)
-    for place, judge in enumerate(judges):
-        rows = pa.array(np.arange(place, len(texts), len(RAW_TRANSACTIONS)))
-        coded = texts.take(rows).dictionary_encode()
+    found, first = [], np.full(len(columns[0]), VALID, np.int8)
+    for texts, judge in zip(columns, judges, strict=True):
+        coded = texts.dictionary_encode()
         codes = coded.indices.to_numpy()
         values, faults = judge(coded.dictionary)
-        columns.append(values[codes])
+        found.append(values[codes])
         first = np.minimum(first, faults[codes])
-    return columns, first
-
-
-def fault(reason: Reason | None) -> int:
-    """Return a reason as a fault, VALID for none."""
-    return VALID if reason is None else ORDER.index(reason)
-
-
-def _unquote(texts: pa.StringArray) -> pa.StringArray:
-    """Return texts without the quotes around a whole one."""
-    quoted = pc.match_substring(texts, '"')
-    if not pc.any(quoted).as_py():
-        return texts
-    bare = pc.replace_substring_regex(texts.filter(quoted), '^"([^"]*)"$', "\\1")
-    return pc.replace_with_mask(texts, quoted, bare)
+    return found, first
 
 
 def _judge_each(

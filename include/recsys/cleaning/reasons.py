@@ -1,11 +1,9 @@
 """Why a raw row is set aside."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pyspark.sql import Column
+import numpy as np
+from numpy.typing import NDArray
 
 #: What the ids of H&M look like. An id that lost its leading zero has nine digits.
 CUSTOMER_ID = "^[0-9a-fA-F]{64}$"
@@ -34,13 +32,13 @@ class Reason(StrEnum):
     DUPLICATE_ARTICLE = "duplicate_article"
 
 
-def first_reason(faults: "Mapping[Reason, Column]") -> "Column":
-    """Return the first reason, in the order of `Reason`, whose condition holds; null for none.
+#: A fault is the place of its reason in this order, which is that of precedence.
+ORDER = list(Reason)
+#: No fault.
+VALID = len(ORDER)
+Faults = NDArray[np.int8]
 
-    A condition that is null does not hold.
-    """
-    from pyspark.sql import functions as F  # what needs no Spark needs the reasons too
 
-    order = list(Reason)
-    ranked = sorted(faults.items(), key=lambda fault: order.index(fault[0]))
-    return F.coalesce(*[F.when(condition, F.lit(str(reason))) for reason, condition in ranked])
+def fault(reason: Reason | None) -> int:
+    """Return a reason as a fault, VALID for none."""
+    return VALID if reason is None else ORDER.index(reason)

@@ -8,18 +8,17 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recsys.cleaning.fields import ORDER, VALID, Faults, Limits, fault, judge_fields
+from recsys.cleaning.fields import Limits, judge_fields
 from recsys.cleaning.known import Known
-from recsys.cleaning.reasons import Reason
+from recsys.cleaning.lines import refuse, split_commas, split_fields
+from recsys.cleaning.reasons import VALID
 from recsys.columns import Columns as C
 from recsys.schemas import CLEANED_TRANSACTIONS, RAW_TRANSACTIONS
 
 #: Valid rows before they are counted.
 ROWS = pa.schema([field for field in CLEANED_TRANSACTIONS if field.name != C.QUANTITY])
-REFUSED = pa.schema([(C.REASON, pa.string()), (C.LINE, pa.string())])
 
 
 def check_transactions(
@@ -33,18 +32,11 @@ def check_transactions(
         limits: for days and prices.
         day: the day that every row must be of; None for any.
     """
-    faults = np.full(len(lines), VALID, np.int8)
-    faults[_is_not_utf8(lines)] = fault(Reason.NOT_UTF8)
-    rows = np.flatnonzero(faults == VALID)
-    text = lines.take(pa.array(rows)).cast(pa.string())
-    fields = pc.split_pattern(text, ",")
-    is_whole = pc.list_value_length(fields).to_numpy() == len(RAW_TRANSACTIONS)
-    faults[rows[~is_whole]] = fault(Reason.WRONG_COLUMN_COUNT)
-    whole = fields.filter(pa.array(is_whole))
-    columns, faults[rows[is_whole]] = judge_fields(whole, known, limits, day)
-    is_valid = faults[rows[is_whole]] == VALID
-    valid = pa.table([column[is_valid] for column in columns], schema=ROWS)
-    return valid, _refuse(lines, faults)
+    fields = split_fields(lines, split_commas, width=len(RAW_TRANSACTIONS))
+    columns, found = judge_fields(fields.columns, known, limits, day)
+    valid = pa.table([column[found == VALID] for column in columns], schema=ROWS)
+    fields.faults[fields.rows] = found
+    return valid, refuse(pa.chunked_array([lines]), fields.faults)
 
 
 def collapse(rows: pa.Table) -> pa.Table:
@@ -95,20 +87,3 @@ def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
     bits = (bits ^ bits >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
     mixed: NDArray[np.uint64] = bits ^ bits >> np.uint64(31)
     return mixed
-
-
-def _is_not_utf8(lines: pa.BinaryArray) -> NDArray[np.bool_]:
-    """Return which lines [n] are not UTF-8, or hold the mark that lost bytes leave."""
-    try:
-        text = lines.cast(pa.string())
-    except pa.ArrowInvalid:
-        lost = ["\ufffd" in line.decode(errors="replace") for line in lines.to_pylist()]
-        return np.array(lost, np.bool_)
-    return np.asarray(pc.match_substring(text, "\ufffd"), np.bool_)
-
-
-def _refuse(lines: pa.BinaryArray, faults: Faults) -> pa.Table:
-    """Return REFUSED: the lines with a fault, each undecodable byte as U+FFFD."""
-    places = np.flatnonzero(faults != VALID)
-    text = [line.decode(errors="replace") for line in lines.take(pa.array(places)).to_pylist()]
-    return pa.table([[str(ORDER[f]) for f in faults[places]], text], schema=REFUSED)

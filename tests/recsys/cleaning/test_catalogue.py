@@ -1,23 +1,20 @@
 """Articles and customers: each reason, types, nulls, and the first valid row of an id."""
 
+from pathlib import Path
 from typing import Any
 
-import pytest
-from pyspark.sql import DataFrame, SparkSession
+import numpy as np
+import pyarrow as pa
 
 from recsys.cleaning.catalogue import (
+    Checked,
     check_articles,
     check_customers,
-    count_unrecognised,
-    keep_articles,
-    keep_customers,
-    refuse_repeats,
+    check_file,
+    keep,
 )
-from recsys.cleaning.reasons import Reason
+from recsys.cleaning.reasons import ORDER, VALID, Reason
 from recsys.schemas import CLEANED_ARTICLES, CLEANED_CUSTOMERS
-from recsys.spark import arrow_schema
-
-pytestmark = pytest.mark.spark
 
 ANNA, BERTA, POSTAL = "a" * 64, "b" * 64, "5" * 64
 CUSTOMER = f"{ANNA},1,1.0,ACTIVE,Regularly,49,{POSTAL}"
@@ -27,24 +24,22 @@ ARTICLE = (
 )
 
 
-def frame(spark: SparkSession, lines: tuple[str, ...]) -> DataFrame:
-    return spark.createDataFrame(list(enumerate(lines, start=1)), "position long, line string")
+CHECKS = {
+    "articles.csv": (check_articles, Reason.DUPLICATE_ARTICLE),
+    "customers.csv": (check_customers, Reason.DUPLICATE_CUSTOMER),
+}
 
 
-def articles(spark: SparkSession, *lines: str) -> DataFrame:
-    checked = check_articles(frame(spark, lines))
-    with refuse_repeats(checked, "article_id", Reason.DUPLICATE_ARTICLE) as rows:
-        return rows
+def check(folder: Path, name: str, *lines: str, piece_bytes: int = 1 << 20) -> Checked:
+    """Return what becomes of a file of lines."""
+    (folder / name).write_text("\n".join(["head", *lines, ""]), encoding="utf-8")
+    return check_file(str(folder / name), *CHECKS[name], piece_bytes=piece_bytes)
 
 
-def customers(spark: SparkSession, *lines: str) -> DataFrame:
-    checked = check_customers(frame(spark, lines))
-    with refuse_repeats(checked, "customer_id", Reason.DUPLICATE_CUSTOMER) as rows:
-        return rows
-
-
-def reasons(checked: DataFrame) -> list[str | None]:
-    return [row.reason for row in checked.orderBy("position").collect()]
+def reasons(name: str, lines: list[str]) -> list[str | None]:
+    """Return the reason of each line by itself."""
+    _, faults = CHECKS[name][0](pa.array([line.encode() for line in lines]))
+    return [None if fault == VALID else str(ORDER[fault]) for fault in faults]
 
 
 def swap(line: str, column: int, value: str) -> str:
@@ -98,83 +93,94 @@ def unlike(cases: list[tuple[str, str | None]], found: list[str | None]) -> list
     return [(c, f) for c, f in zip(cases, found, strict=True) if c[1] != f]
 
 
-def test_articles(spark: SparkSession) -> None:
-    lines = [line.replace("0108775015", f"{i:010}") for i, (line, _) in enumerate(ARTICLES)]
-    assert unlike(ARTICLES, reasons(articles(spark, *lines))) == []
+def test_articles() -> None:
+    assert unlike(ARTICLES, reasons("articles.csv", [line for line, _ in ARTICLES])) == []
 
 
-def test_customers(spark: SparkSession) -> None:
-    lines = [line.replace(ANNA, f"{i:064}") for i, (line, _) in enumerate(CUSTOMERS)]
-    assert unlike(CUSTOMERS, reasons(customers(spark, *lines))) == []
+def test_customers() -> None:
+    assert unlike(CUSTOMERS, reasons("customers.csv", [line for line, _ in CUSTOMERS])) == []
 
 
-def test_the_first_valid_row_of_an_article_wins(spark: SparkSession) -> None:
+def test_the_first_valid_row_of_an_article_wins(tmp_path: Path) -> None:
     lines = [swap(ARTICLE, 3, "x"), swap(ARTICLE, 3, "7"), ARTICLE, ARTICLE]
-    checked = articles(spark, *lines)
-    assert reasons(checked) == ["bad_number", None, "duplicate_article", "duplicate_article"]
-    assert [r.product_type_no for r in checked.where("reason IS NULL").collect()] == [7]
+    checked = check(tmp_path, "articles.csv", *lines)
+    assert checked.valid["product_type_no"].to_pylist() == [7]
+    assert checked.refused["reason"].to_pylist() == [
+        "bad_number", "duplicate_article", "duplicate_article",
+    ]  # fmt: skip
+    assert checked.refused["line"].to_pylist() == [lines[0], ARTICLE, ARTICLE]
+    assert checked.read == 4
 
 
-def test_the_first_valid_row_of_a_customer_wins(spark: SparkSession) -> None:
+def test_the_first_valid_row_of_a_customer_wins_across_pieces(
+    tmp_path: Path,
+) -> None:
     lines = [swap(CUSTOMER, 5, "0"), swap(CUSTOMER, 5, "20"), CUSTOMER, swap(CUSTOMER, 0, BERTA)]
-    assert reasons(customers(spark, *lines)) == ["bad_age", None, "duplicate_customer", None]
+    whole = check(tmp_path, "customers.csv", *lines)
+    assert whole.valid["customer_id"].to_pylist() == [ANNA, BERTA]
+    assert whole.valid["age"].to_pylist() == [20, 49]
+    assert whole.refused["reason"].to_pylist() == ["bad_age", "duplicate_customer"]
+    assert whole.refused["line"].to_pylist() == [lines[0], CUSTOMER]
+    for piece_bytes in (10, 200, 400):
+        assert check(tmp_path, "customers.csv", *lines, piece_bytes=piece_bytes) == whole
 
 
-def test_cleaned_articles_are_typed_and_sorted_by_key(spark: SparkSession) -> None:
+def test_cleaned_articles_are_typed_and_sorted_by_key(tmp_path: Path) -> None:
     other = swap(swap(ARTICLE, 0, "0999999999"), 24, "")
-    keys = spark.createDataFrame(
-        [("0999999999", 2), ("0108775015", 3), ("0555555555", 4)],
-        "article_id string, article_key int",
-    )
-    kept = keep_articles(articles(spark, ARTICLE, other, ARTICLE), keys, rows=2)
-    assert dict(zip(arrow_schema(kept).names, arrow_schema(kept).types, strict=True)) == dict(
-        zip(CLEANED_ARTICLES.names, CLEANED_ARTICLES.types, strict=True)
-    )
-    first, second = kept.collect()
-    assert (first.article_key, first.article_id, first.detail_desc) == (2, "0999999999", None)
-    assert tuple(second) == (
+    checked = check(tmp_path, "articles.csv", ARTICLE, other, ARTICLE)
+    kept = keep(checked, np.array([3, 2], np.int32), CLEANED_ARTICLES)
+    assert kept.schema == CLEANED_ARTICLES
+    first, second = kept.to_pylist()
+    assert (first["article_key"], first["article_id"], first["detail_desc"]) == (
+        2, "0999999999", None,
+    )  # fmt: skip
+    assert tuple(second.values()) == (
         3, "0108775015", "0108775", "Strap top", 253, "Vest top", "Garment Upper body", 1010016,
         "Solid", 9, "Black", 4, "Dark", 5, "Black", 1676, "Jersey Basic", "A", "Ladieswear", 1,
         "Ladieswear", 16, "Womens", 1002, "Jersey", 'A "top", black',
     )  # fmt: skip
 
 
-def test_cleaned_customers_are_typed_and_sorted_by_key(spark: SparkSession) -> None:
-    keys = spark.createDataFrame([(BERTA, 2), (ANNA, 3)], "customer_id string, customer_key int")
-    kept = keep_customers(customers(spark, CUSTOMER, f"{BERTA},,0,,None,,"), keys, rows=2)
-    assert arrow_schema(kept).names == CLEANED_CUSTOMERS.names
-    assert arrow_schema(kept).types == CLEANED_CUSTOMERS.types
-    assert [tuple(row) for row in kept.collect()] == [
+def test_cleaned_customers_are_typed_and_sorted_by_key(tmp_path: Path) -> None:
+    checked = check(tmp_path, "customers.csv", CUSTOMER, f"{BERTA},,0,,None,,")
+    kept = keep(checked, np.array([3, 2], np.int32), CLEANED_CUSTOMERS)
+    assert kept.schema == CLEANED_CUSTOMERS
+    assert [tuple(row.values()) for row in kept.to_pylist()] == [
         (2, BERTA, None, False, None, "NONE", None, "unknown", None),
         (3, ANNA, True, True, "ACTIVE", "Regularly", 49, "40-49", POSTAL),
     ]
 
 
-def test_statuses_nobody_knows_become_null_and_are_counted(spark: SparkSession) -> None:
+def test_statuses_nobody_knows_become_null_and_are_counted(tmp_path: Path) -> None:
     lines = [
         f"{ANNA},,,PAUSED,Weekly,30,",
         f"{BERTA},,,LEFT CLUB,Monthly,30,",
         f"{'c' * 64},,,pre-create,NONE,30,",
         "short,,,PAUSED,NONE,30,",
     ]
-    checked = customers(spark, *lines)
-    assert [
-        (row.club_member_status, row.fashion_news_frequency)
-        for row in checked.orderBy("position").collect()[:3]
-    ] == [(None, None), ("LEFT CLUB", "Monthly"), (None, "NONE")]
-    assert count_unrecognised(checked) == {"values_unrecognised": 3}
+    checked = check(tmp_path, "customers.csv", *lines)
+    names = ["club_member_status", "fashion_news_frequency"]
+    assert [tuple(row.values()) for row in checked.valid.select(names).to_pylist()] == [
+        (None, None), ("LEFT CLUB", "Monthly"), (None, "NONE"),
+    ]  # fmt: skip
+    assert checked.unrecognised == 3
 
 
-def test_age_bands_are_half_open(spark: SparkSession) -> None:
+def test_age_bands_are_half_open(tmp_path: Path) -> None:
     ages = [16, 19, 20, 24, 25, 29, 30, 39, 40, 49, 50, 59, 60, 99]
     lines = [swap(swap(CUSTOMER, 0, f"{age:064}"), 5, str(age)) for age in ages]
-    found = customers(spark, *lines).orderBy("position").collect()
-    assert [row.age_band for row in found] == [
+    assert check(tmp_path, "customers.csv", *lines).valid["age_band"].to_pylist() == [
         "16-19", "16-19", "20-24", "20-24", "25-29", "25-29", "30-39", "30-39",
         "40-49", "40-49", "50-59", "50-59", "60+", "60+",
     ]  # fmt: skip
 
 
-def test_the_tiny_folder_is_faultless(spark: SparkSession, raw_folder: Any) -> None:
-    assert reasons(articles(spark, *raw_folder.lines("articles.csv")[1:])) == [None] * 3
-    assert reasons(customers(spark, *raw_folder.lines("customers.csv")[1:])) == [None] * 2
+def test_a_file_without_a_valid_row(tmp_path: Path) -> None:
+    checked = check(tmp_path, "customers.csv", "x", "y,z")
+    assert (len(checked.valid), len(checked.refused), checked.unrecognised) == (0, 2, 0)
+    assert keep(checked, np.empty(0, np.int32), CLEANED_CUSTOMERS).schema == CLEANED_CUSTOMERS
+
+
+def test_the_tiny_folder_is_faultless(raw_folder: Any) -> None:
+    for name, count in (("articles.csv", 3), ("customers.csv", 2)):
+        assert reasons(name, raw_folder.lines(name)[1:]) == [None] * count

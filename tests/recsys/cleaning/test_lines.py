@@ -1,101 +1,63 @@
-"""Lines and fields of raw files."""
+"""Fields of lines, and lines that are set aside."""
 
-from pathlib import Path
+import pyarrow as pa
 
-import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from recsys.cleaning.lines import Split, refuse, set_aside, split_commas, split_csv, split_fields
+from recsys.cleaning.reasons import VALID, Reason, fault
 
-from recsys.cleaning.lines import is_not_utf8, parse_line, read_lines, set_aside, split_line
-
-pytestmark = pytest.mark.spark
-
-
-def lines_of(spark: SparkSession, path: Path, content: bytes) -> list[str]:
-    path.write_bytes(content)
-    return [row.line for row in read_lines(spark, str(path)).orderBy("position").collect()]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"head\na,1\nb,2\n",
-        b"head\na,1\nb,2",
-        b"head\r\na,1\r\nb,2\r\n",
-        b"\xef\xbb\xbfhead\na,1\nb,2\n",
-        b"head\n\na,1\n  \nb,2\n\n\n",
-    ],
-    ids=["lf", "no-last-end", "crlf", "bom", "blank-lines"],
-)
-def test_lines_without_header_and_blanks(
-    spark: SparkSession, tmp_path: Path, content: bytes
-) -> None:
-    assert lines_of(spark, tmp_path / "f.csv", content) == ["a,1", "b,2"]
-
-
-def test_only_the_first_line_is_the_header(spark: SparkSession, tmp_path: Path) -> None:
-    assert lines_of(spark, tmp_path / "f.csv", b"head\na\nhead\n") == ["a", "head"]
-
-
-def test_positions_follow_the_file_over_many_tasks(spark: SparkSession, tmp_path: Path) -> None:
-    rows = [f"row {i:05}" for i in range(5000)]
-    spark.conf.set("spark.sql.files.maxPartitionBytes", "4096")
-    try:
-        found = lines_of(spark, tmp_path / "f.csv", "\n".join(["head", *rows]).encode())
-        assert read_lines(spark, str(tmp_path / "f.csv")).rdd.getNumPartitions() > 5
-    finally:
-        spark.conf.unset("spark.sql.files.maxPartitionBytes")
-    assert found == rows
-
-
-QUOTED: dict[str, list[str | None]] = {
+QUOTED: dict[str, list[str]] = {
     '1,"a, ""b"" c",3': ["1", 'a, "b" c', "3"],
-    "1,,": ["1", None, None],
-    '"","",""': [None, None, None],
+    "1,,": ["1", "", ""],
+    '"","",""': ["", "", ""],
     '1,5" heel,3': ["1", '5" heel', "3"],
     '1,"a\\",3': ["1", "a\\", "3"],
     "1, a ,ö": ["1", " a ", "ö"],
 }
-WRONG_COUNT = ["1,2", "1,2,3,4", '1,"2,3', "1"]
-
-
-def test_fields_of_a_parsed_line(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(line,) for line in [*QUOTED, *WRONG_COUNT]], "line string")
-    parsed = frame.select(parse_line(F.col("line"), ["a", "b", "c"]).alias("r")).select("r.*")
-    rows = parsed.collect()
-    assert [[row.a, row.b, row.c] for row in rows[:6]] == list(QUOTED.values())
-    assert [row.wrong_column_count for row in rows] == [None] * 6 + WRONG_COUNT
-
-
+WRONG_COUNT = ["1,2", "1,2,3,4", '1,"2,3', "1", '1,2,"3', '1,"2"2,3']
 SPLIT = {
     "a,b,": ["a", "b", ""],
     '"a","b",c': ["a", "b", "c"],
-    '"a"': ["a"],
-    'a"b,"c': ['a"b', '"c'],
+    '"a","",b': ["a", "", "b"],
+    'a"b,c,"d': ['a"b', "c", '"d'],
     '"a,b",c': ['"a', 'b"', "c"],
 }
 
 
-def test_split_takes_whole_quotes_off(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(line,) for line in SPLIT], "line string")
-    found = [row[0] for row in frame.select(split_line(F.col("line"))).collect()]
-    assert found == list(SPLIT.values())
+def rows_of(split: Split, lines: list[str]) -> tuple[list[list[str]], list[int], list[int]]:
+    found = split_fields(pa.array([line.encode() for line in lines]), split, width=3)
+    rows = zip(*(column.to_pylist() for column in found.columns), strict=True)
+    return list(map(list, rows)), found.rows.tolist(), found.faults.tolist()
 
 
-def test_bytes_that_are_not_utf8(spark: SparkSession) -> None:
-    lines = [b"caf\xc3\xa9", b"caf\xe9", "lost \ufffd".encode()]
-    frame = spark.createDataFrame([(bytearray(line),) for line in lines], "b binary")
-    found = frame.select(is_not_utf8(F.col("b").cast("string"))).collect()
-    assert [row[0] for row in found] == [False, True, True]
+def test_fields_by_the_rules_of_csv() -> None:
+    rows, places, faults = rows_of(split_csv, [*WRONG_COUNT, *QUOTED])
+    assert rows == list(QUOTED.values())
+    assert places == list(range(len(WRONG_COUNT), len(WRONG_COUNT) + len(QUOTED)))
+    wrong = fault(Reason.WRONG_COLUMN_COUNT)
+    assert faults == [wrong] * len(WRONG_COUNT) + [VALID] * len(QUOTED)
 
 
-def test_rows_set_aside_are_readable_and_in_file_order(spark: SparkSession) -> None:
-    rows = [(3, b"z", "bad_age"), (1, b"caf\xe9", "not_utf8"), (2, b"good", None)]
-    frame = spark.createDataFrame(
-        [(p, bytearray(b), r) for p, b, r in rows], "position long, b binary, reason string"
-    )
-    checked = frame.select("position", "reason", F.col("b").cast("string").alias("line"))
-    assert [tuple(row) for row in set_aside(checked, "customers.csv").collect()] == [
-        ("not_utf8", "customers.csv", "caf\ufffd"),
-        ("bad_age", "customers.csv", "z"),
+def test_fields_without_commas_may_have_quotes_around_them() -> None:
+    assert rows_of(split_commas, list(SPLIT))[0] == list(SPLIT.values())
+    assert rows_of(split_commas, ["a,b,c", "a", "d,,"])[:2] == (
+        [["a", "b", "c"], ["d", "", ""]], [0, 2],
+    )  # fmt: skip
+
+
+def test_bytes_that_are_not_utf8_are_set_aside_and_readable() -> None:
+    lines = pa.array([b"caf\xc3\xa9,,", b"caf\xe9,,", "lost \ufffd,,".encode(), b"a,b"])
+    found = split_fields(lines, split_commas, width=3)
+    assert found.columns[0].to_pylist() == ["café"]
+    refused = refuse(pa.chunked_array([lines]), found.faults)
+    assert set_aside(refused, "customers.csv").to_pylist() == [
+        {"reason": "not_utf8", "file": "customers.csv", "line": "caf\ufffd,,"},
+        {"reason": "not_utf8", "file": "customers.csv", "line": "lost \ufffd,,"},
+        {"reason": "wrong_column_count", "file": "customers.csv", "line": "a,b"},
     ]
+
+
+def test_no_line_is_no_field() -> None:
+    nothing = pa.array([], pa.binary())
+    for split in (split_csv, split_commas):
+        found = split_fields(nothing, split, width=3)
+        assert [len(column) for column in found.columns] == [0, 0, 0]
