@@ -67,9 +67,10 @@ def _describe(job: Job, cutoff: date, earlier: date | None) -> dict[str, pa.Tabl
         customers[C.CUSTOMER_KEY], pc.index_in(customers[C.AGE_BAND], pa.array(AGE_BANDS))
     )
     days = max(*WINDOWS, config.popular_days, config.on_sale_days, config.copurchase_days)
-    recent = Purchases.of(_transactions(job, cutoff, days=days), cutoff=cutoff)
     gather = _summarise if earlier is None else partial(_carry_over, earlier=earlier)
-    with ThreadPoolExecutor(2) as pool:  # beside the facts, which leave a core now and then
+    with ThreadPoolExecutor(2) as pool:  # what is read and what is calculated leave cores to others
+        facts = pool.submit(gather, job, cutoff, catalogue)
+        recent = Purchases.of(_transactions(job, cutoff, days=days), cutoff=cutoff)
         copurchases = pool.submit(
             find_copurchases,
             recent,
@@ -78,7 +79,7 @@ def _describe(job: Job, cutoff: date, earlier: date | None) -> dict[str, pa.Tabl
             copurchase_customers=config.copurchase_customers,
             history_length=config.history_length,
         )
-        customer_facts, article_facts = gather(job, cutoff, catalogue)
+        customer_facts, article_facts = facts.result()
         people = pool.submit(describe_customers, customer_facts, recent, customers)
         described = describe_articles(
             article_facts, recent, bands, articles, on_sale_days=config.on_sale_days
