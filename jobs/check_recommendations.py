@@ -15,7 +15,14 @@ from recsys.serving.snapshot import Snapshot
 def build(job: Job) -> None:
     """Check; facts: run_id, active, customers, recommendations."""
     snapshot = Snapshot(job.lake, str(job.run_date))
-    found = check(database_url(), snapshot, run_date=str(job.run_date), source=job.config.source)
+    config = job.config
+    found = check(
+        database_url(),
+        snapshot,
+        run_date=str(job.run_date),
+        source=config.source,
+        data=config.data,
+    )
     job.facts |= {
         "run_id": found.run_id,
         "active": found.active,

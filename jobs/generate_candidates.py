@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from recsys.columns import Columns as C
 from recsys.errors import ConfigError
-from recsys.inference.candidates import Candidates
-from recsys.inference.run import Scorer, scorer_inputs, scorer_notes
-from recsys.inference.sources import find_candidates, load_sources
+from recsys.inference.night import Retrieval
+from recsys.inference.offered import stock_files
+from recsys.inference.run import scorer_inputs, scorer_notes
 from recsys.job import Before, Input, Job, run_job
 from recsys.serving.versions import champion
 from recsys.storage import Draft
@@ -25,12 +25,15 @@ def build(job: Job) -> None:
     """Write `candidates.pairs` of the run date, a file a shard of customers."""
     version = job.args.model_version or _champion(job)
     job.facts["model_version"] = version
+    articles = job.config.recommendations.articles
     inputs: list[Input] = [
         *scorer_inputs(job, version),
         *(job.partition(name) for name in DATASETS),
         Before(job.partition("cleaned.transactions"), job.run_date),
+        *stock_files(articles, job.config.data),
     ]
-    step = job.step(["candidates.pairs"], inputs=inputs, settings=job.config.candidates)
+    settings = job.config.candidates.model_dump() | {"articles": articles.model_dump()}
+    step = job.step(["candidates.pairs"], inputs=inputs, settings=settings)
     if step.is_current:
         return
     with step.write("candidates.pairs") as draft:
@@ -39,21 +42,14 @@ def build(job: Job) -> None:
 
 
 def _write(job: Job, version: str, draft: Draft) -> None:
-    lake, config = job.lake, job.config.candidates
-    scorer = Scorer.load(job, version)
-    sources = load_sources(
-        lake,
-        scorer.snapshot,
-        transactions=job.partition("cleaned.transactions"),
-        config=config,
-    )
+    lake, size = job.lake, job.config.candidates.shard_customers
+    retrieval = Retrieval.load(job, version)
     customers = lake.read(job.partition("cleaned.customers"), columns=[C.CUSTOMER_KEY])
     keys = customers.sort_by(C.CUSTOMER_KEY)[C.CUSTOMER_KEY].to_numpy()
     draft.counts["customers"] = len(keys)
-    for shard, start in enumerate(range(0, len(keys), config.shard_customers)):
-        part = keys[start : start + config.shard_customers]
-        blocks = find_candidates(scorer.model, scorer.snapshot, sources, part, config=config)
-        candidates = Candidates.concat(list(blocks))
+    for shard, start in enumerate(range(0, len(keys), size)):
+        part = keys[start : start + size]
+        candidates = retrieval.find(part)
         lake.put_table(draft, candidates.to_table(), f"part-{shard:05d}.parquet")
         for name, count in candidates.counts().items():
             draft.counts[name] = draft.counts.get(name, 0) + count

@@ -7,11 +7,15 @@ run's is loaded but not shown, unless publish.activate is `always`.
 import sys
 from collections.abc import Sequence
 
+from recsys.config import POLICIES
 from recsys.errors import DataError
 from recsys.job import Before, Input, Job, run_job
 from recsys.serving.postgres import database_url
 from recsys.serving.publish import publish
 from recsys.serving.snapshot import Run, Snapshot
+
+#: Policies that have a column of their own in recs.runs.
+COLUMNS = {"k", "policy", "policy_days"}
 
 
 def build(job: Job) -> None:
@@ -58,6 +62,7 @@ def describe_run(job: Job, snapshot: Snapshot) -> Run:
         fingerprint=job.fingerprint(inputs=inputs),
         inputs={str(p): job.lake.require(p).fingerprint for p in partitions},
         notes=lists.notes,
+        policies={n: v for n, v in lists.settings.items() if n in POLICIES - COLUMNS},
     )
 
 

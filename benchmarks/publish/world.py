@@ -57,6 +57,7 @@ def make_lake(folder: Path, size: Size, seed: int = 1) -> Snapshot:
     )
     _commit(lake, "features.popularity", _popular(size, rng))
     _commit(lake, "recommendations.similar_articles", _similar(size, rng))
+    _commit(lake, "recommendations.offered", pa.table([keys], schema=schemas.OFFERED))
     lists = _draw_lists(size, rng)
     _write_lists(lake, size, lists, rng)
     _write_purchases(lake, size, lists, rng)

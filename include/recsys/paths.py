@@ -26,6 +26,7 @@ WRITTEN_BY: dict[str, str] = {
     "models.evaluations": "evaluate",
     "candidates.pairs": "generate_candidates",
     "recommendations.lists": "rank_candidates",
+    "recommendations.offered": "rank_candidates",
     "recommendations.similar_articles": "find_similar_articles",
 }
 

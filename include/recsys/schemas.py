@@ -210,6 +210,8 @@ RECOMMENDATIONS = pa.schema(
         (C.REASON, pa.string()),
     ]
 )
+#: The articles that the filter lets through, one row each.
+OFFERED = pa.schema([(C.ARTICLE_KEY, pa.int32())])
 SIMILAR_ARTICLES = pa.schema(
     [
         (C.ARTICLE_KEY, pa.int32()),

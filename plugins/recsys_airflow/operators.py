@@ -19,7 +19,7 @@ from recsys_airflow.assets import outlets_of
 from recsys_airflow.children import Ended, follow, job_environment, kill_group, start
 from recsys_airflow.connections import get_connection, serving_environment
 from recsys_airflow.reports import conclude, read_report, remove_report
-from recsys_airflow.run_date import Run, anchored
+from recsys_airflow.run_date import Run, anchored, setting
 
 #: What `resolve_run` decided, as JSON text.
 RUN = "{{ ti.xcom_pull(task_ids='resolve_run') | tojson }}"
@@ -33,7 +33,7 @@ def job_path(job: str) -> str:
 def job_arguments(run: Run, *, report: str, arguments: Sequence[str] = ()) -> list[str]:
     """Return a job's command line after its name: what the run is, then what the task adds."""
     settings = [
-        part for key, value in run["settings"].items() for part in ("--set", f"{key}={value}")
+        part for key, value in run["settings"].items() for part in ("--set", setting(key, value))
     ]
     force = ["--force"] if run["force"] else []
     return [

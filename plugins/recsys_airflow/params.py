@@ -74,7 +74,68 @@ def publishing_params(*, activate: str | None = None) -> dict[str, Param]:
             description="`newer`: only if its run date is not before the active run's;"
             " `always`: whatever its run date.",
         ),
+        **article_params(),
+        **mixture_params(),
     }
+
+
+def article_params() -> dict[str, Param]:
+    """Return which articles a run may recommend at all."""
+    section = "Which articles"
+    params = {}
+    for kind, example in (
+        ("product_types", "Trousers"),
+        ("departments", "Knitwear"),
+        ("index_groups", "Ladieswear"),
+    ):
+        words = kind.replace("_", " ")
+        params[kind] = Param(
+            None, type=["null", "array"], items={"type": "string"}, section=section,
+            title=f"Only these {words}",
+            description=f"Names such as {example}, as in recs.articles; one a line."
+            " Empty: as configured (all).",
+        )  # fmt: skip
+        params[f"without_{kind}"] = Param(
+            None, type=["null", "array"], items={"type": "string"}, section=section,
+            title=f"Not these {words}",
+            description="Likewise, left out. Empty: as configured (none).",
+        )  # fmt: skip
+    for name, word in (("min_price", "Lowest"), ("max_price", "Highest")):
+        params[name] = Param(
+            None, type=["null", "number"], minimum=0, section=section, title=f"{word} price",
+            description="Of an article's mean price, in H&M's own scaled unit, itself included."
+            " Empty: as configured (any).",
+        )  # fmt: skip
+    params["out_of_stock"] = Param(
+        None, type=["null", "string"], minLength=1, section=section, title="Out of stock",
+        description="A CSV file with a column article_id, in the data folder or at an address:"
+        " these are left out. Empty: as configured (no file).",
+    )  # fmt: skip
+    return params
+
+
+def mixture_params() -> dict[str, Param]:
+    """Return how mixed a run's lists must be."""
+    section = "How mixed a list is"
+    params = {
+        f"max_per_{kind}": Param(
+            None, type=["null", "integer"], minimum=1, section=section,
+            title=f"At most of one product {words}",
+            description="So many articles in a list. Empty: as configured (any number).",
+        )
+        for kind, words in (("product", "code"), ("type", "type"))
+    }  # fmt: skip
+    params["new_share"] = Param(
+        None, type=["null", "number"], minimum=0, maximum=1, section=section,
+        title="Share of new articles",
+        description="At least this share of each list, rounded up to whole places."
+        " Empty: as configured (0).",
+    )  # fmt: skip
+    params["new_days"] = Param(
+        None, type=["null", "integer"], minimum=1, section=section, title="New for",
+        description="Days since an article's first sale. Empty: as configured (28).",
+    )  # fmt: skip
+    return params
 
 
 def model_params() -> dict[str, Param]:

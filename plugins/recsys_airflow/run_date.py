@@ -4,6 +4,7 @@ Every later task takes the answer from the XCom of `resolve_run`, so that no two
 decide differently. Configuration is read here as the jobs read it: defaults, base, env, flags.
 """
 
+import json
 import logging
 import os
 import sys
@@ -25,6 +26,19 @@ logger = logging.getLogger("recsys_airflow")
 SETTINGS = {
     "k": "recommendations.k",
     "policy": "recommendations.policy",
+    "product_types": "recommendations.articles.product_types",
+    "without_product_types": "recommendations.articles.without_product_types",
+    "departments": "recommendations.articles.departments",
+    "without_departments": "recommendations.articles.without_departments",
+    "index_groups": "recommendations.articles.index_groups",
+    "without_index_groups": "recommendations.articles.without_index_groups",
+    "min_price": "recommendations.articles.min_price",
+    "max_price": "recommendations.articles.max_price",
+    "out_of_stock": "recommendations.articles.out_of_stock",
+    "max_per_product": "recommendations.max_per_product",
+    "max_per_type": "recommendations.max_per_type",
+    "new_share": "recommendations.new_share",
+    "new_days": "recommendations.new_days",
     "activate": "publish.activate",
 }
 
@@ -55,7 +69,7 @@ def describe_run(context: Context) -> Run:
     params = context["params"]
     settings = {key: params[name] for name, key in SETTINGS.items() if params.get(name) is not None}
     try:
-        config = resolve_config(params, [f"{key}={value}" for key, value in settings.items()])
+        config = resolve_config(params, [setting(key, value) for key, value in settings.items()])
     except ConfigError as error:
         raise AirflowFailException(str(error)) from error
     return Run(
@@ -66,6 +80,15 @@ def describe_run(context: Context) -> Run:
         settings=settings,
         force=bool(params.get("force", False)),
     )
+
+
+def setting(key: str, value: Any) -> str:
+    """Return a setting as a job's `--set` wants it.
+
+    >>> setting("recommendations.articles.departments", ["Men's, knitwear"])
+    'recommendations.articles.departments=["Men\'s, knitwear"]'
+    """
+    return f"{key}={json.dumps(value) if isinstance(value, list) else value}"
 
 
 def resolve_config(params: dict[str, Any], overrides: list[str]) -> Config:

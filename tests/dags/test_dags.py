@@ -76,17 +76,21 @@ SCHEDULES = {
     "full_refresh": (None, False),
 }
 SOURCE = {"run_date": None, "data": None, "env": None, "force": False}
+NAMES = [
+    "product_types", "without_product_types", "departments", "without_departments", "index_groups",
+    "without_index_groups",
+]  # fmt: skip
+POLICIES = dict.fromkeys(
+    [
+        "k", "policy", *NAMES, "min_price", "max_price", "out_of_stock", "max_per_product",
+        "max_per_type", "new_share", "new_days",
+    ]
+)  # fmt: skip
 PARAMS = {
-    "nightly_refresh": {
-        **SOURCE,
-        "k": None,
-        "policy": None,
-        "activate": None,
-        "model_version": None,
-    },
+    "nightly_refresh": {**SOURCE, **POLICIES, "activate": None, "model_version": None},
     "embed_images": SOURCE,
     "train_models": SOURCE,
-    "full_refresh": {**SOURCE, "k": None, "policy": None, "activate": "always"},
+    "full_refresh": {**SOURCE, **POLICIES, "activate": "always"},
 }
 ALL_DAGS = pytest.mark.parametrize("dag_id", list(GRAPHS))
 
@@ -206,6 +210,14 @@ def test_what_the_form_accepts(dagbag: Any, repository: Path) -> None:
         "policy": [None, "all", "last_n_days", "none"],
         "activate": [None, "newer", "always"],
         "force": [True, False],
+        **{name: [None, [], ["Trousers"]] for name in NAMES},
+        "min_price": [None, 0, 0.025],
+        "max_price": [None, 0, 0.025],
+        "out_of_stock": [None, "out_of_stock.csv"],
+        "max_per_product": [None, 1],
+        "max_per_type": [None, 12],
+        "new_share": [None, 0, 0.25, 1],
+        "new_days": [None, 1],
     }
     refused: dict[str, list[Any]] = {
         "run_date": ["23.9.2020", "2020-13-01", 5],
@@ -215,6 +227,14 @@ def test_what_the_form_accepts(dagbag: Any, repository: Path) -> None:
         "policy": ["some"],
         "activate": ["older"],
         "force": [None, "perhaps"],
+        **{name: ["Trousers", [5]] for name in NAMES},
+        "min_price": [-1, "cheap"],
+        "max_price": [-1, "cheap"],
+        "out_of_stock": ["", 5],
+        "max_per_product": [0, 1.5],
+        "max_per_type": [0, "one"],
+        "new_share": [-0.1, 1.1],
+        "new_days": [0],
     }
     assert set(accepted) == set(refused) == set(params)
     for name, values in accepted.items():
@@ -278,7 +298,7 @@ def test_every_data_set_is_some_task_s_outlet(dagbag: Any) -> None:
         ],
         "refresh.check_features": ["checks.features"],
         "refresh.generate_candidates": ["candidates.pairs"],
-        "refresh.rank_candidates": ["recommendations.lists"],
+        "refresh.rank_candidates": ["recommendations.lists", "recommendations.offered"],
         "refresh.find_similar_articles": ["recommendations.similar_articles"],
         "refresh.publish_recommendations": ["recs.recommendations"],
         "refresh.check_recommendations": [],

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,13 @@ def flags(config: Config) -> list[str]:
     return ["--run-date=2020-09-01", f"--data={config.data}", f"--lake={config.lake}"]
 
 
+def lists(lake: Lake) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for row in lake.read(LISTS).to_pylist():
+        found.setdefault(row["customer_key"], []).append(row["article_key"])
+    return found
+
+
 def run(config: Config, *more: str) -> int:
     return rank_candidates.main([*flags(config), "--set=recommendations.k=4", *more])
 
@@ -38,10 +46,7 @@ def test_every_customer_gets_exactly_k_and_nothing_bought_before(
     assert run(config) == 0
 
     rows = toy_lake.read(LISTS).to_pylist()
-    lists: dict[int, list[int]] = {}
-    for row in rows:
-        lists.setdefault(row["customer_key"], []).append(row["article_key"])
-    assert lists == {2: [3, 7, 6, 5], 3: [7, 6, 5, 3], 4: [7, 6, 5, 4], 5: [7, 6, 5, 4]}
+    assert lists(toy_lake) == {2: [3, 7, 6, 5], 3: [7, 6, 5, 3], 4: [7, 6, 5, 4], 5: [7, 6, 5, 4]}
     assert Counter(row["rank"] for row in rows) == {1: 4, 2: 4, 3: 4, 4: 4}
     manifest = toy_lake.require(LISTS)
     assert manifest.notes == {"model_version": VERSION, "weights": "random"}
@@ -59,6 +64,42 @@ def test_policy_none_brings_past_purchases_back(
     rows = toy_lake.read(LISTS).to_pylist()
     bought = [(r["customer_key"], r["article_key"]) for r in rows if r["reason"] == "bought before"]
     assert bought == [(3, 4)]
+
+
+def test_filters_caps_and_new_articles_make_other_lists_of_the_same_candidates(
+    config: Config, toy_lake: Lake, candidates: None
+) -> None:
+    keys = pa.array(range(2, 9), pa.int32())
+    articles = {
+        "article_key": keys,
+        "article_id": [f"010877500{key}" for key in range(2, 9)],
+        "product_code": ["p1", "p1", "p2", "p2", "p3", "p3", "p1"],
+        "product_type_name": ["Hat"] * 6 + ["Socks"],
+        "department_name": ["Kids"] * 7,
+        "index_group_name": ["Baby"] * 7,
+    }
+    commit(toy_lake, "cleaned.articles", "2020-09-01", pa.table(articles))
+    days = pa.array([400, 3, 400, 400, 400, 400, 3], pa.int32())
+    features = pa.table({"article_key": keys, "days_on_sale": days})
+    commit(toy_lake, "features.articles", "2020-09-01", features)
+    Path(config.data).mkdir(exist_ok=True)
+    Path(config.data, "gone.csv").write_text("article_id\n0108775007\n")
+
+    assert run(config, "--set=recommendations.k=3", "--set=recommendations.max_per_product=1") == 0
+    # The best variants are 3 or 2, 5 or 4, and 7; customer 2 bought 2, customer 3 bought 4.
+    assert lists(toy_lake) == {2: [3, 7, 5], 3: [7, 5, 3], 4: [7, 5, 3], 5: [7, 5, 3]}
+
+    new = ["--set=recommendations.k=2", "--set=recommendations.new_share=0.1"]
+    assert run(config, *new) == 0
+    assert lists(toy_lake) == {2: [3, 7], 3: [7, 3], 4: [7, 3], 5: [7, 3]}
+
+    filters = "{out_of_stock: gone.csv, without_product_types: [Socks]}"
+    assert (
+        run(config, "--set=recommendations.k=2", f"--set=recommendations.articles={filters}") == 0
+    )
+    assert lists(toy_lake) == {2: [3, 6], 3: [6, 5], 4: [6, 5], 5: [6, 5]}
+    offered = toy_lake.read(Partition("recommendations.offered", "2020-09-01"))
+    assert offered["article_key"].to_pylist() == [2, 3, 4, 5, 6]
 
 
 def test_another_policy_needs_no_new_candidates_and_the_same_one_no_work(

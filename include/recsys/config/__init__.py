@@ -11,10 +11,8 @@ from recsys.config.blocks import (
     FeaturesConfig,
     ImagesConfig,
     ModelConfig,
-    Policy,
     PromotionConfig,
     PublishConfig,
-    RecommendationsConfig,
     SparkConfig,
     SplitConfig,
     TreesConfig,
@@ -28,12 +26,20 @@ from recsys.config.checks import (
     ValuesConfig,
 )
 from recsys.config.load import REPOSITORY, load_config
+from recsys.config.recommendations import (
+    POLICIES,
+    ArticlesConfig,
+    Policy,
+    RecommendationsConfig,
+)
 from recsys.config.settings import Config
 
 __all__ = [
+    "POLICIES",
     "REPOSITORY",
     "Ablation",
     "AlsConfig",
+    "ArticlesConfig",
     "Band",
     "CandidatesConfig",
     "ChecksConfig",

@@ -2,18 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-PositiveInt = Annotated[int, Field(gt=0)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Policy = Literal["all", "last_n_days", "none"]
-
-
-class Frozen(BaseModel):
-    """A block of settings: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from recsys.config.frozen import Frozen, NonNegativeInt, PositiveInt, Share
 
 
 class CleaningConfig(Frozen):
@@ -171,19 +162,6 @@ class CandidatesConfig(Frozen):
     past_purchases: PositiveInt = 200
     ease: EaseConfig = EaseConfig()
     shard_customers: PositiveInt = 20_000
-
-
-class RecommendationsConfig(Frozen):
-    """What is published. `policy` says which past purchases may not be recommended."""
-
-    k: Annotated[int, Field(ge=1, le=100)] = 12
-    policy: Policy = "all"
-    #: With policy `last_n_days`: purchases of the last so many days are left out.
-    policy_days: PositiveInt = 30
-    similar_articles: PositiveInt = 12
-    #: Of two articles' similarity: how much their images say; the rest is who buys them.
-    similar_image_share: Share = 0.5
-    popular_articles: PositiveInt = 100
 
 
 class PublishConfig(Frozen):

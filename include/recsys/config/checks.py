@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, model_validator
 
-from recsys.config.blocks import Frozen, PositiveInt
+from recsys.config.frozen import Frozen, PositiveInt
 
 
 class Band(Frozen):

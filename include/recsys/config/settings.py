@@ -12,15 +12,15 @@ from recsys.config.blocks import (
     EvaluationConfig,
     ExamplesConfig,
     FeaturesConfig,
-    Frozen,
     ImagesConfig,
     ModelConfig,
     PromotionConfig,
     PublishConfig,
-    RecommendationsConfig,
     SparkConfig,
 )
 from recsys.config.checks import ChecksConfig
+from recsys.config.frozen import Frozen
+from recsys.config.recommendations import RecommendationsConfig
 
 
 class Config(Frozen):

@@ -71,10 +71,17 @@ def fill(
         return candidates
     own, barred = candidates.articles.take(short), excluded.take(candidates.customer_keys[short])
     filled = Ragged.of_matrix(complete(own, popular, segments[short], barred, k=k)).without(own)
-    rows = np.concatenate([candidates.rows, short[filled.rows]])
-    keys = np.concatenate([candidates.article_keys, filled.keys])
+    return add_popular(candidates, short[filled.rows], filled.keys)
+
+
+def add_popular(candidates: Candidates, rows: NDArray[np.int64], added: Keys) -> Candidates:
+    """Return the candidates with popular articles, [m] of customers' rows [m], which they lack."""
+    if not len(added):
+        return candidates
+    rows = np.concatenate([candidates.rows, rows])
+    keys = np.concatenate([candidates.article_keys, added])
     order = np.lexsort((keys, rows))
-    nothing = np.full(len(filled.keys), np.nan, np.float32)
+    nothing = np.full(len(added), np.nan, np.float32)
     return Candidates(
         candidates.customer_keys,
         np.searchsorted(rows[order], np.arange(len(candidates) + 1)),
@@ -119,5 +126,6 @@ def _too_few(keys: NDArray[np.int32], k: int) -> str:
     most = int((keys != PADDING_KEY).sum(axis=1).min())
     return (
         f"{len(keys)} customers cannot get {k} articles: only {most} articles are left to"
-        " one of them; lower recommendations.k, or let recommendations.policy allow more"
+        " one of them; lower recommendations.k, or let recommendations.policy or"
+        " recommendations.articles allow more"
     )

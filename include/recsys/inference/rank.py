@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from recsys.errors import DataError
 from recsys.inference.candidates import Candidates
+from recsys.inference.limits import Limits
 from recsys.inference.policy import Segments, apply_policy, fill
 from recsys.inference.ragged import Keys, Ragged, descending
 from recsys.inference.rankers import Ranker
@@ -33,6 +34,7 @@ def rank(
     popular: Keys,
     excluded: Ragged,
     k: int,
+    limits: Limits | None = None,
 ) -> pa.Table:
     """Return exactly `k` articles for each customer, in the layout of recommendations.lists.
 
@@ -45,6 +47,7 @@ def rank(
         popular: [segments, articles - 2], see `Sources.popular`.
         excluded: what the purchase policy leaves out; row = customer key.
         k: the length of a list.
+        limits: how mixed a list must be; None: as mixed as the scores make it.
 
     Raises:
         DataError: there are fewer than `k` articles that a customer may get.
@@ -52,8 +55,12 @@ def rank(
 
     def best_of(block: Candidates) -> pa.Table:
         segments = bands[block.customer_keys]
-        full = fill(apply_policy(block, excluded), popular, segments, excluded, k=k)
-        return _best(ranker, full, k=k)
+        allowed = apply_policy(block, excluded)
+        if limits is None:
+            full = fill(allowed, popular, segments, excluded, k=k)
+        else:
+            full = limits.fill(allowed, segments, excluded)
+        return _best(ranker, full, limits, k=k)
 
     tables = in_threads(best_of, candidates.blocks(BLOCK_CUSTOMERS))
     return pa.concat_tables([RECOMMENDATIONS.empty_table(), *tables]).combine_chunks()
@@ -69,14 +76,16 @@ def reasons(sources: NDArray[np.int32]) -> NDArray[np.object_]:
     return np.select(conditions, [np.array(r, object) for r in REASONS.values()], "")
 
 
-def _best(ranker: Ranker, candidates: Candidates, *, k: int) -> pa.Table:
+def _best(ranker: Ranker, candidates: Candidates, limits: Limits | None, *, k: int) -> pa.Table:
     scores = ranker.score(candidates)
     if not np.isfinite(scores).all():
         raise DataError("the model gives scores that are not numbers: train it again")
     # A customer's articles ascend by key, so that a stable sort breaks ties by key.
     order = descending(candidates.rows, scores)
-    places = (candidates.offsets[:-1, None] + np.arange(k)).ravel()
-    best = order[places]
+    if limits is None:
+        best = order[(candidates.offsets[:-1, None] + np.arange(k)).ravel()]
+    else:
+        best = limits.choose(candidates, order).ravel()
     n = len(candidates)
     return pa.table(
         [

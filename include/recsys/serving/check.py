@@ -11,7 +11,9 @@ from psycopg2.extensions import connection as Connection
 
 from recsys.columns import Columns as C
 from recsys.errors import DataError
+from recsys.inference.offered import read_out_of_stock, stock_files
 from recsys.serving.copy_out import read_batches
+from recsys.serving.gates import broken_gates, policies_of
 from recsys.serving.lists import contains, pair_codes
 from recsys.serving.migrate import require_current
 from recsys.serving.postgres import session
@@ -31,8 +33,10 @@ class Found:
     recommendations: int = 0
 
 
-def check(url: str, snapshot: Snapshot, *, run_date: str, source: str) -> Found:
+def check(url: str, snapshot: Snapshot, *, run_date: str, source: str, data: str = ".") -> Found:
     """Read the active run as recs_reader does, and return what was found.
+
+    `data` is the folder that a list of what is out of stock is in, as it is now.
 
     Raises:
         DataError: naming everything that is not as promised.
@@ -50,7 +54,10 @@ def check(url: str, snapshot: Snapshot, *, run_date: str, source: str) -> Found:
             connection, "SELECT customer_id, rank, article_id FROM recs.recommendations", ROWS
         ):
             found.see(batch)
-        faults = found.faults() + _answer_faults(connection, snapshot, run)
+        policies = policies_of(connection, run["run_id"])
+        gone = [i for f in stock_files(policies.articles, data) for i in read_out_of_stock(f)]
+        faults = found.faults() + broken_gates(connection, policies, gone)
+        faults += _answer_faults(connection, snapshot, run)
     if faults:
         raise DataError([f"published run {run['run_id']}: {fault}" for fault in faults])
     return Found(run["run_id"], True, snapshot.customers.num_rows, found.rows)

@@ -61,6 +61,7 @@ def start(connection: Connection, run: Run, settings: PublishConfig) -> int:
         "fingerprint": run.fingerprint,
         "inputs": json.dumps(run.inputs),
         "notes": json.dumps(run.notes),
+        "policies": json.dumps(run.policies),
         "late_after_hours": settings.late_after_hours,
     }
     query = sql.SQL("INSERT INTO recs_data.runs ({}) VALUES ({}) RETURNING run_id").format(

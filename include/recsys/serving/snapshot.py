@@ -1,6 +1,6 @@
 """What one run publishes, as it stands in the lake."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -26,9 +26,13 @@ ARTICLE_TEXTS: tuple[str, ...] = (
     "section_name", "garment_group_name", "detail_desc",
 )  # fmt: skip
 
+#: Columns of features.articles that are published too.
+FACTS: tuple[str, ...] = ("mean_price", "days_on_sale", "is_on_sale")
+
 INPUTS: tuple[str, ...] = (
     "cleaned.customers", "cleaned.articles", "cleaned.transactions", "features.articles",
-    "features.popularity", "recommendations.lists", "recommendations.similar_articles",
+    "features.popularity", "recommendations.lists", "recommendations.offered",
+    "recommendations.similar_articles",
 )  # fmt: skip
 
 
@@ -45,6 +49,8 @@ class Run:
     fingerprint: str
     inputs: dict[str, str]
     notes: dict[str, Any]
+    #: The other settings that say which lists are right, as in `recsys.config.POLICIES`.
+    policies: dict[str, Any] = field(default_factory=dict)
 
 
 class Snapshot:
@@ -76,17 +82,24 @@ class Snapshot:
 
     @cached_property
     def articles(self) -> pa.Table:
-        """article_key, the texts of recs.articles, mean_price, is_on_sale; by key."""
+        """article_key, the texts of recs.articles, mean_price, days_on_sale, is_on_sale; by key."""
         articles = self._read("cleaned.articles", [C.ARTICLE_KEY, *ARTICLE_TEXTS])
-        features = self._read("features.articles", [C.ARTICLE_KEY, "mean_price", "is_on_sale"])
+        features = self._read("features.articles", [C.ARTICLE_KEY, *FACTS])
         joined = articles.join(features, C.ARTICLE_KEY).sort_by(C.ARTICLE_KEY)
         on_sale = pc.fill_null(joined.column("is_on_sale"), False)
         return joined.set_column(joined.num_columns - 1, "is_on_sale", on_sale)
 
     @cached_property
     def popular(self) -> pa.Table:
-        """age_band, rank, article_key, score."""
-        return self._read("features.popularity", [C.AGE_BAND, C.RANK, C.ARTICLE_KEY, C.SCORE])
+        """age_band, rank, article_key, score; of what may be recommended, ranks from 1."""
+        columns = [C.AGE_BAND, C.RANK, C.ARTICLE_KEY, C.SCORE]
+        popular = self._read("features.popularity", columns)
+        offered = self._read("recommendations.offered")[C.ARTICLE_KEY]
+        popular = popular.filter(pc.is_in(popular[C.ARTICLE_KEY], offered.combine_chunks()))
+        popular = popular.sort_by([(C.AGE_BAND, "ascending"), (C.RANK, "ascending")])
+        bands = popular[C.AGE_BAND].combine_chunks().dictionary_encode().indices.to_numpy()
+        ranks = np.arange(len(bands), dtype=np.int32) - np.searchsorted(bands, bands) + 1
+        return popular.set_column(1, C.RANK, pa.array(ranks.astype(np.int32)))
 
     @cached_property
     def similar(self) -> pa.Table:

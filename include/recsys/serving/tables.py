@@ -16,11 +16,11 @@ from recsys.errors import DataError
 from recsys.serving.audit import Audit
 from recsys.serving.copying import copy_in
 from recsys.serving.lists import Block, read_blocks
-from recsys.serving.snapshot import ARTICLE_TEXTS, Run, Snapshot, find_rows, rows_by_key
+from recsys.serving.snapshot import ARTICLE_TEXTS, FACTS, Run, Snapshot, find_rows, rows_by_key
 
 LISTS = (C.CUSTOMER_ID, C.AGE_BAND, "article_keys", "scores", "reasons")
 ARTICLES = (
-    C.ARTICLE_KEY, *ARTICLE_TEXTS, "mean_price", "is_on_sale", "similar_keys", "similar_scores",
+    C.ARTICLE_KEY, *ARTICLE_TEXTS, *FACTS, "similar_keys", "similar_scores",
 )  # fmt: skip
 POPULAR = (C.AGE_BAND, C.RANK, C.ARTICLE_KEY, C.SCORE)
 

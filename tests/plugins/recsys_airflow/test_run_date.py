@@ -112,7 +112,7 @@ def test_the_day_is_what_the_child_prints_last() -> None:
 def test_a_run_is_described_with_absolute_folders_and_its_settings(tmp_path: Path) -> None:
     params = {
         "run_date": "2020-09-23", "data": str(tmp_path), "env": "demo", "force": True,
-        "k": 20, "policy": "none", "activate": None,
+        "k": 20, "policy": "none", "activate": None, "departments": ["Men's, knitwear", "Tröjor"],
     }  # fmt: skip
     run = describe_run(context(params=params))
     lake = run.pop("lake")
@@ -120,7 +120,11 @@ def test_a_run_is_described_with_absolute_folders_and_its_settings(tmp_path: Pat
         "run_date": "2020-09-23",
         "data": str(tmp_path),
         "env": "demo",
-        "settings": {"recommendations.k": 20, "recommendations.policy": "none"},
+        "settings": {
+            "recommendations.k": 20,
+            "recommendations.policy": "none",
+            "recommendations.articles.departments": ["Men's, knitwear", "Tröjor"],
+        },
         "force": True,
     }
     assert Path(lake).is_absolute()

@@ -1,6 +1,6 @@
 """A small lake to publish from: four customers, six articles, three recommendations each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -67,6 +67,7 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
         scores: tuple[float, ...] = (0.9, 0.5, 0.25),
         rows: list[dict[str, Any]] | None = None,
         policy: str = "all",
+        offered: Sequence[int] = range(2, 8),
     ) -> Snapshot:
         articles = [
             {
@@ -80,8 +81,8 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
             for key, name in enumerate(ARTICLE_NAMES, start=2)
         ]
         features = [
-            {"article_key": 2, "mean_price": 0.025, "is_on_sale": True},
-            {"article_key": 3, "mean_price": 0.05, "is_on_sale": False},
+            {"article_key": 2, "mean_price": 0.025, "days_on_sale": 9, "is_on_sale": True},
+            {"article_key": 3, "mean_price": 0.05, "days_on_sale": 99, "is_on_sale": False},
         ]
         similar = [(2, 2, 4, 0.5), (2, 1, 3, 0.75), (3, 1, 2, 0.75)]
         popular = [("all", 1, 7, 40.0), ("all", 2, 2, 30.0), ("20-24", 1, 3, 9.0)]
@@ -96,6 +97,7 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
                     for b, r, a, s in popular
                 ],
             ),
+            "recommendations.offered": pa.table([offered], schema=schemas.OFFERED),
             "recommendations.similar_articles": _rows(
                 schemas.SIMILAR_ARTICLES,
                 [

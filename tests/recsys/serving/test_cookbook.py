@@ -81,6 +81,9 @@ EXPECTED = [
         ],
     ),
     ("Runs, yesterday and today", [("2020-09-22", "2020-09-21", True, False, 0)]),
+    ("Policies, and whether they are kept", [(2, "all", {}, 2, None, 0.25, 9)]),
+    ("Policies, and whether they are kept", [(4,)]),
+    ("Policies, and whether they are kept", [(2,)]),
     ("Models", None),
     ("Roll back", [(1,)]),
     ("Roll back", [(2,)]),
@@ -92,7 +95,8 @@ EXPECTED = [
 def ask(publish_day, query, database):
     """Publish two days, register a model, and run examples as psql would."""
     publish_day("2020-09-21", lists={2: [7, 4, 2], 3: [7, 6, 5], 4: [2, 3, 4], 5: [2, 3, 6]})
-    publish_day("2020-09-22")
+    policies = {"articles": {}, "max_per_product": 2, "new_share": 0.25, "new_days": 9}
+    publish_day("2020-09-22", policies=policies)
     model = ModelVersion("shop-1", "model-1", {}, {}, "d" * 64, "2020-09-22 10:00:00+00")
     versions.register(database, model)
 

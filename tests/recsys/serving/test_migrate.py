@@ -15,12 +15,13 @@ VERSIONS = [
     "0003_publishing",
     "0004_interface",
     "0005_quicker_attach",
+    "0006_policies",
 ]
 
 #: What the public interface is; these names stay.
 INTERFACE = [
-    "articles", "customers", "freshness", "model_versions", "popular_articles", "recommendations",
-    "runs", "similar_articles",
+    "articles", "customers", "freshness", "model_versions", "new_articles", "policies",
+    "popular_articles", "recommendations", "runs", "similar_articles",
 ]  # fmt: skip
 
 

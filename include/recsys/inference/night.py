@@ -1,0 +1,122 @@
+"""What a night's jobs hold in memory, and what they make of a shard of customers with it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from recsys.columns import Columns as C
+from recsys.config import CandidatesConfig
+from recsys.inference.candidates import Candidates
+from recsys.inference.limits import CAPS, Limits
+from recsys.inference.offered import Mask, keep_offered, offer_only, offered_articles
+from recsys.inference.policy import Segments, exclusions, mode_of
+from recsys.inference.purchases import PastPurchases, read_purchases
+from recsys.inference.ragged import Keys, Ragged
+from recsys.inference.rank import rank
+from recsys.inference.rankers import Ranker, ranker_of, signals_for
+from recsys.inference.run import Scorer
+from recsys.inference.sources import (
+    Sources,
+    best_sellers_of,
+    find_candidates,
+    load_sources,
+    popular_orders,
+)
+from recsys.job import Job
+from recsys.models.inputs import Snapshot
+from recsys.schemas import OFFERED
+
+
+@dataclass(frozen=True, eq=False)
+class Retrieval:
+    """All that candidates are found by."""
+
+    scorer: Scorer
+    sources: Sources
+    config: CandidatesConfig
+
+    @classmethod
+    def load(cls, job: Job, version: str) -> Self:
+        """Return the retrieval of a model version as of the run date."""
+        scorer, config = Scorer.load(job, version), job.config.candidates
+        offered = offered_articles(job, scorer.snapshot)
+        scorer = Scorer(scorer.model, offer_only(scorer.snapshot, offered))
+        transactions = job.partition("cleaned.transactions")
+        sources = load_sources(job.lake, scorer.snapshot, transactions=transactions, config=config)
+        return cls(scorer, sources, config)
+
+    def find(self, customer_keys: Keys) -> Candidates:
+        """Return the candidates of customers [n]."""
+        model, snapshot = self.scorer.model, self.scorer.snapshot
+        blocks = find_candidates(model, snapshot, self.sources, customer_keys, config=self.config)
+        return Candidates.concat(list(blocks))
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """All that lists are made of candidates by.
+
+    bands: [customers], the segment of each customer key.
+    popular: int32 [segments, m], every article that may be recommended, in the order to fill with.
+    excluded: what the purchase policy leaves out; row = customer key.
+    offered: bool [articles], what the article filter lets through; None: everything.
+    """
+
+    ranker: Ranker
+    bands: Segments
+    popular: Keys
+    excluded: Ragged
+    offered: Mask | None
+    limits: Limits | None
+    k: int
+
+    @classmethod
+    def load(cls, job: Job, version: str) -> Self:
+        """Return the ranking of a model version, under the policies, as of the run date."""
+        config, scorer = job.config.recommendations, Scorer.load(job, version)
+        offered = offered_articles(job, scorer.snapshot)
+        snapshot = offer_only(scorer.snapshot, offered)
+        popularity = job.lake.read(job.partition("features.popularity"))
+        orders = popular_orders(best_sellers_of(popularity, snapshot.is_on_sale), snapshot)
+        popular, bands = keep_offered(orders, offered), snapshot.age_bands
+        transactions = job.partition("cleaned.transactions")
+        purchases = read_purchases(job.lake, transactions, cutoff=job.run_date)
+        excluded = exclusions(
+            purchases, policy=config.policy, days=config.policy_days, customers=len(bands)
+        )
+        past = PastPurchases.of(purchases, customers=len(bands))
+        del purchases
+        signals = signals_for(scorer.model, snapshot, past)
+        ranker = ranker_of(scorer.model, mode_of(config.policy), snapshot, signals)
+        return cls(
+            ranker, bands, popular, excluded, offered, _limits(job, popular, snapshot), config.k
+        )
+
+    def offered_table(self) -> pa.Table:
+        """Return each article that may be recommended, in the layout of recommendations.offered."""
+        return pa.table([np.sort(self.popular[0])], schema=OFFERED)
+
+    def rank(self, candidates: Candidates) -> pa.Table:
+        """Return the lists of the candidates' customers, in the layout of recommendations.lists."""
+        if self.offered is not None:
+            candidates = candidates.where(self.offered[candidates.article_keys])
+        return rank(
+            self.ranker,
+            candidates,
+            bands=self.bands,
+            popular=self.popular,
+            excluded=self.excluded,
+            k=self.k,
+            limits=self.limits,
+        )
+
+
+def _limits(job: Job, popular: Keys, snapshot: Snapshot) -> Limits | None:
+    config = job.config.recommendations
+    if not config.mixes_lists:
+        return None
+    articles = job.lake.read(job.partition("cleaned.articles"), [C.ARTICLE_KEY, *CAPS.values()])
+    features = job.lake.read(job.partition("features.articles"), [C.ARTICLE_KEY, "days_on_sale"])
+    return Limits.of(articles, features, popular, snapshot.is_on_sale, config)
