@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from recsys.columns import Columns as C
 from recsys.errors import ConfigError
+from recsys.inference import ease
 from recsys.inference.night import Retrieval
 from recsys.inference.offered import stock_files
 from recsys.inference.run import scorer_inputs, scorer_notes
@@ -22,7 +23,7 @@ DATASETS = ("cleaned.customers", "features.popularity", "features.copurchases")
 
 
 def build(job: Job) -> None:
-    """Write `candidates.pairs` of the run date, a file a shard of customers."""
+    """Write `candidates.pairs`, a file a shard of customers, and which articles spoke for which."""
     version = job.args.model_version or _champion(job)
     job.facts["model_version"] = version
     articles = job.config.recommendations.articles
@@ -33,17 +34,20 @@ def build(job: Job) -> None:
         *stock_files(articles, job.config.data),
     ]
     settings = job.config.candidates.model_dump() | {"articles": articles.model_dump()}
-    step = job.step(["candidates.pairs"], inputs=inputs, settings=settings)
+    outputs = ["candidates.ease", "candidates.pairs"]
+    step = job.step(outputs, inputs=inputs, settings=settings)
     if step.is_current:
         return
+    retrieval = Retrieval.load(job, version)
+    with step.write("candidates.ease") as draft:
+        job.lake.put_table(draft, ease.to_table(retrieval.sources.ease))
     with step.write("candidates.pairs") as draft:
         draft.notes = scorer_notes(job, version)
-        _write(job, version, draft)
+        _write(job, retrieval, draft)
 
 
-def _write(job: Job, version: str, draft: Draft) -> None:
+def _write(job: Job, retrieval: Retrieval, draft: Draft) -> None:
     lake, size = job.lake, job.config.candidates.shard_customers
-    retrieval = Retrieval.load(job, version)
     customers = lake.read(job.partition("cleaned.customers"), columns=[C.CUSTOMER_KEY])
     keys = customers.sort_by(C.CUSTOMER_KEY)[C.CUSTOMER_KEY].to_numpy()
     draft.counts["customers"] = len(keys)

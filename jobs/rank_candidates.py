@@ -16,7 +16,7 @@ from recsys.inference.run import candidates_version, scorer_inputs, scorer_notes
 from recsys.job import Before, Input, Job, run_job
 from recsys.storage import Draft
 
-DATASETS = ("candidates.pairs", "cleaned.customers", "features.popularity")
+DATASETS = ("candidates.pairs", "candidates.ease", "cleaned.customers", "features.popularity")
 
 
 def build(job: Job) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from recsys import schemas
 from recsys.columns import FIRST_KEY
 from recsys.columns import Columns as C
-from recsys.inference.rank import REASONS
+from recsys.inference.causes import CAUSED
 from recsys.manifest import Part
 from recsys.paths import Partition
 from recsys.serving.lists import contains, pair_codes
@@ -152,7 +152,7 @@ def _draw_lists(size: Size, rng: np.random.Generator) -> npt.NDArray[np.int32]:
 def _write_lists(
     lake: Lake, size: Size, lists: npt.NDArray[np.int32], rng: np.random.Generator
 ) -> None:
-    reasons = pa.array(list(REASONS.values()))
+    reasons = pa.array(list(CAUSED.values()))
     settings = {"k": size.k, "policy": "all", "policy_days": POLICY_DAYS}
     partition = Partition("recommendations.lists", str(RUN_DATE))
     with lake.write(partition, fingerprint="lists", settings=settings) as draft:
@@ -167,6 +167,7 @@ def _write_lists(
                 article_key=pa.array(shard.ravel()),
                 score=pa.array(_falling(len(shard), size, rng).ravel()),
                 reason=reasons.take(pa.array(rng.integers(0, len(reasons), shard.size))),
+                cause=pa.array(rng.integers(FIRST_KEY, size.articles, shard.size, np.int32)),
             )
             lake.put_table(draft, table, f"part-{start // SHARD_CUSTOMERS:05d}.parquet")
 

@@ -20,6 +20,7 @@ class Columns:
     RANK: Final = "rank"
     SCORE: Final = "score"
     REASON: Final = "reason"
+    CAUSE: Final = "cause"
     RUN_DATE: Final = "run_date"
     MODEL_VERSION: Final = "model_version"
     LABEL: Final = "label"

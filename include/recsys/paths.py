@@ -25,6 +25,7 @@ WRITTEN_BY: dict[str, str] = {
     "models.versions": "train_models",
     "models.evaluations": "evaluate",
     "candidates.pairs": "generate_candidates",
+    "candidates.ease": "generate_candidates",
     "recommendations.lists": "rank_candidates",
     "recommendations.offered": "rank_candidates",
     "recommendations.similar_articles": "find_similar_articles",

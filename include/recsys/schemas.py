@@ -201,13 +201,22 @@ CANDIDATES = pa.schema(
         ("sources", pa.int32()),
     ]
 )
+#: Which articles speak for which, see `recsys.inference.ease`: what a customer's purchases add up.
+EASE = pa.schema(
+    [
+        (C.ARTICLE_KEY, pa.int32()),
+        ("other_article_key", pa.int32()),  # the one it speaks for
+        (C.SCORE, pa.float32()),
+    ]
+)
 RECOMMENDATIONS = pa.schema(
     [
         (C.CUSTOMER_KEY, pa.int32()),
         (C.RANK, pa.int16()),  # from 1
         (C.ARTICLE_KEY, pa.int32()),
         (C.SCORE, pa.float32()),  # never rises with rank
-        (C.REASON, pa.string()),
+        (C.REASON, pa.string()),  # {article} and {days} in it stand for the cause
+        (C.CAUSE, pa.int32()),  # an article's key, or days; 0: the reason is all there is
     ]
 )
 #: The articles that the filter lets through, one row each.

@@ -297,7 +297,7 @@ def test_every_data_set_is_some_task_s_outlet(dagbag: Any) -> None:
             "features.popularity",
         ],
         "refresh.check_features": ["checks.features"],
-        "refresh.generate_candidates": ["candidates.pairs"],
+        "refresh.generate_candidates": ["candidates.ease", "candidates.pairs"],
         "refresh.rank_candidates": ["recommendations.lists", "recommendations.offered"],
         "refresh.find_similar_articles": ["recommendations.similar_articles"],
         "refresh.publish_recommendations": ["recs.recommendations"],

@@ -9,13 +9,16 @@ article adds to the others that the customer bought too.
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
 
+from recsys.columns import Columns as C
 from recsys.config import EaseConfig
 from recsys.inference.purchases import PastPurchases
 from recsys.inference.ragged import Ragged
+from recsys.schemas import EASE
 
 #: How much a purchase weighs in X, at most 1.
 WEIGHT = "decayed_120"
@@ -48,6 +51,18 @@ def fit_ease(
     closeness = csr_array((values, cells), shape=(size, size))
     closeness.eliminate_zeros()
     return closeness
+
+
+def to_table(closeness: csr_array) -> pa.Table:
+    """Return what `fit_ease` returned in the layout of candidates.ease."""
+    cells = closeness.tocoo()
+    return pa.table([*(k.astype(np.int32) for k in cells.coords), cells.data], schema=EASE)
+
+
+def from_table(table: pa.Table, size: int) -> csr_array:
+    """Return [size, size] of a candidates.ease table."""
+    cells = (table[C.ARTICLE_KEY].to_numpy(), table["other_article_key"].to_numpy())
+    return csr_array((table[C.SCORE].to_numpy(), cells), shape=(size, size))
 
 
 def history_of(purchases: PastPurchases) -> Ragged:

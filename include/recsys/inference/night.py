@@ -9,6 +9,8 @@ import pyarrow as pa
 from recsys.columns import Columns as C
 from recsys.config import CandidatesConfig
 from recsys.inference.candidates import Candidates
+from recsys.inference.causes import Causes
+from recsys.inference.ease import from_table
 from recsys.inference.limits import CAPS, Limits
 from recsys.inference.offered import Mask, keep_offered, offer_only, offered_articles
 from recsys.inference.policy import Segments, exclusions, mode_of
@@ -70,6 +72,7 @@ class Ranking:
     excluded: Ragged
     offered: Mask | None
     limits: Limits | None
+    causes: Causes
     k: int
 
     @classmethod
@@ -79,8 +82,9 @@ class Ranking:
         offered = offered_articles(job, scorer.snapshot)
         snapshot = offer_only(scorer.snapshot, offered)
         popularity = job.lake.read(job.partition("features.popularity"))
-        orders = popular_orders(best_sellers_of(popularity, snapshot.is_on_sale), snapshot)
-        popular, bands = keep_offered(orders, offered), snapshot.age_bands
+        best_sellers = best_sellers_of(popularity, snapshot.is_on_sale)
+        popular = keep_offered(popular_orders(best_sellers, snapshot), offered)
+        bands = snapshot.age_bands
         transactions = job.partition("cleaned.transactions")
         purchases = read_purchases(job.lake, transactions, cutoff=job.run_date)
         excluded = exclusions(
@@ -90,9 +94,10 @@ class Ranking:
         del purchases
         signals = signals_for(scorer.model, snapshot, past)
         ranker = ranker_of(scorer.model, mode_of(config.policy), snapshot, signals)
-        return cls(
-            ranker, bands, popular, excluded, offered, _limits(job, popular, snapshot), config.k
-        )
+        limits = _limits(job, popular, snapshot)
+        ease = from_table(job.lake.read(job.partition("candidates.ease")), len(snapshot.is_on_sale))
+        causes = Causes.of(snapshot, past, ease, best_sellers)
+        return cls(ranker, bands, popular, excluded, offered, limits, causes, config.k)
 
     def offered_table(self) -> pa.Table:
         """Return each article that may be recommended, in the layout of recommendations.offered."""
@@ -110,6 +115,7 @@ class Ranking:
             excluded=self.excluded,
             k=self.k,
             limits=self.limits,
+            causes=self.causes,
         )
 
 

@@ -14,6 +14,9 @@ from recsys.serving.snapshot import Run, Snapshot, find_rows, rows_by_key
 
 Mask = npt.NDArray[np.bool_]
 
+#: What stands for the cause in a reason.
+ARTICLE = "{article}"
+
 
 class Audit:
     """Counts what is wrong, block by block; in the end says how many customers, and names one."""
@@ -55,6 +58,8 @@ class Audit:
             self._note(
                 "with a recommendation without a reason", block.customers[missing.any(axis=1)]
             )
+        unexplained = self._has_article(block) & (find_rows(self._articles, block.causes) < 0)
+        self._note("with a reason that names no article", block.customers[unexplained.any(axis=1)])
         self._pairs.append(pair_codes(block.customers[:, None], ascending))
 
     def require_none(self, forbidden: npt.NDArray[np.int64]) -> None:
@@ -84,6 +89,13 @@ class Audit:
             f"customers {fault}: {number} (the first is {self._first[fault]})"
             for fault, number in self._counts.items()
         ]
+
+    def _has_article(self, block: Block) -> Mask:
+        """Return which reasons, [n, k], have a place for an article."""
+        texts = block.reasons.dictionary.to_pylist()
+        named = np.array([ARTICLE in text for text in texts] + [False])
+        places = np.asarray(block.reasons.indices.fill_null(len(texts)))
+        return named[places].reshape(block.articles.shape)
 
     def _count_lists(self, customers: npt.NDArray[np.int32]) -> None:
         rows = find_rows(self._snapshot.customer_rows, customers)

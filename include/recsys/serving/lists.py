@@ -29,6 +29,7 @@ class Block:
     articles: npt.NDArray[np.int32]  # [n, k]
     scores: npt.NDArray[np.float32]  # [n, k]
     reasons: pa.DictionaryArray  # [n * k]
+    causes: npt.NDArray[np.int32]  # [n, k]
     uneven: npt.NDArray[np.int32]
 
 
@@ -39,7 +40,7 @@ def read_blocks(
 
     Reasons must be read as dictionaries, as `Snapshot.lists` does.
     """
-    columns = [C.CUSTOMER_KEY, C.RANK, C.ARTICLE_KEY, C.SCORE, C.REASON]
+    columns = [C.CUSTOMER_KEY, C.RANK, C.ARTICLE_KEY, C.SCORE, C.REASON, C.CAUSE]
     carried: pa.Table | None = None
     for batch in dataset.to_batches(columns=columns, batch_size=rows):
         table = pa.Table.from_batches([batch])
@@ -72,6 +73,7 @@ def _to_block(table: pa.Table, k: int) -> Block:
         articles=_keys(whole, C.ARTICLE_KEY).reshape(-1, k),
         scores=_scores(whole).reshape(-1, k),
         reasons=whole.column(C.REASON).unify_dictionaries().combine_chunks(),
+        causes=_keys(whole, C.CAUSE).reshape(-1, k),
         uneven=customers[starts[~even]],
     )
 

@@ -81,10 +81,16 @@ def test_a_list_in_two_places(faults):
         ({"score": 0.1}, "with a score that rises with rank"),
         ({"article_key": 5}, "with an article bought before (policy all)"),
         ({"reason": None}, "with a recommendation without a reason"),
+        ({"reason": "like {article}"}, "with a reason that names no article"),
+        ({"reason": "like {article}", "cause": 8}, "with a reason that names no article"),
     ],
 )
 def test_one_bad_value(faults, change, fault):
     assert faults(rows=rows(GOOD, **change)) == [f"customers {fault}: 1 (the first is {A})"]
+
+
+def test_a_reason_may_name_an_article_of_the_catalogue(faults):
+    assert faults(rows=rows(GOOD, reason="like {article}", cause=7)) == []
 
 
 def test_the_policy_says_what_bought_before_means(faults):

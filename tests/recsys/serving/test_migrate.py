@@ -16,6 +16,7 @@ VERSIONS = [
     "0004_interface",
     "0005_quicker_attach",
     "0006_policies",
+    "0007_causes",
 ]
 
 #: What the public interface is; these names stay.

@@ -177,3 +177,33 @@ def test_readers_see_the_old_run_or_the_new_one_and_never_wait_long(publish_day,
     states = [state for _, state in query(STATES_SQL)]
     assert states[-1] == "active"
     assert set(states[:-1]) == {"superseded", "dropped"}
+
+
+def test_reasons_name_what_caused_them(publish_day, query):
+    texts = {
+        2: [
+            ("another variant of {article}", 4),
+            ("bought {days} days ago", 31),
+            ("popular now", 0),
+        ],
+        3: [("often bought together with {article}", 3)] * 3,
+        4: [("popular now", None)] * 3,
+        5: [("popular at your age", 0)] * 3,
+    }
+    rows = [
+        {"customer_key": customer, "rank": rank, "article_key": 1 + rank, "score": 1.0}
+        | {"reason": reason, "cause": cause}
+        for customer, reasons in texts.items()
+        for rank, (reason, cause) in enumerate(reasons, start=1)
+    ]
+    publish_day(rows=rows, policy="none")
+    reasons = "SELECT reason FROM recs.recommendations WHERE customer_id = %s ORDER BY rank"
+    assert query(reasons, A) == [
+        ("another variant of Blå kjole",), ("bought 31 days ago",), ("popular now",),
+    ]  # fmt: skip
+    assert query(reasons, B) == [('often bought together with Trousers, "wide"',)] * 3
+    assert query(reasons, C) == [("popular now",)] * 3
+    # A run of before has no causes: its reasons are what they were.
+    query("UPDATE recs_data.lists SET causes = NULL", role="recs_owner")
+    assert query(reasons, D) == [("popular at your age",)] * 3
+    assert query("SELECT count(*), count(rank) FROM recs.recommendations") == [(12, 12)]
