@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from recsys.columns import Columns as C
 from recsys.errors import ConfigError
 from recsys.inference import ease
 from recsys.inference.night import Retrieval
@@ -17,7 +16,7 @@ from recsys.inference.offered import stock_files
 from recsys.inference.run import scorer_inputs, scorer_notes
 from recsys.job import Before, Input, Job, run_job
 from recsys.serving.versions import champion
-from recsys.storage import Draft
+from recsys.shards import Shards, write_missing
 
 DATASETS = ("cleaned.customers", "features.popularity", "features.copurchases")
 
@@ -41,23 +40,11 @@ def build(job: Job) -> None:
     retrieval = Retrieval.load(job, version)
     with step.write("candidates.ease") as draft:
         job.lake.put_table(draft, ease.to_table(retrieval.sources.ease))
-    with step.write("candidates.pairs") as draft:
+    with step.write("candidates.pairs", resume=True) as draft:
         draft.notes = scorer_notes(job, version)
-        _write(job, retrieval, draft)
-
-
-def _write(job: Job, retrieval: Retrieval, draft: Draft) -> None:
-    lake, size = job.lake, job.config.candidates.shard_customers
-    customers = lake.read(job.partition("cleaned.customers"), columns=[C.CUSTOMER_KEY])
-    keys = customers.sort_by(C.CUSTOMER_KEY)[C.CUSTOMER_KEY].to_numpy()
-    draft.counts["customers"] = len(keys)
-    for shard, start in enumerate(range(0, len(keys), size)):
-        part = keys[start : start + size]
-        candidates = retrieval.find(part)
-        lake.put_table(draft, candidates.to_table(), f"part-{shard:05d}.parquet")
-        for name, count in candidates.counts().items():
-            draft.counts[name] = draft.counts.get(name, 0) + count
-        job.logger.info("candidates of %d of %d customers", start + len(part), len(keys))
+        shards = Shards(job.lake, draft, Retrieval.count_shards(job))
+        write_missing(shards, retrieval.make, job.logger)
+        draft.counts["customers"] = job.lake.require(job.partition("cleaned.customers")).rows
 
 
 def _champion(job: Job) -> str:

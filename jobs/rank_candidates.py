@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from recsys.config import POLICIES
 from recsys.errors import DataError
-from recsys.inference.candidates import Candidates
 from recsys.inference.night import Ranking
 from recsys.inference.offered import stock_files
 from recsys.inference.run import candidates_version, scorer_inputs, scorer_notes
 from recsys.job import Before, Input, Job, run_job
+from recsys.shards import Shards, write_missing
 from recsys.storage import Draft
 
 DATASETS = ("candidates.pairs", "candidates.ease", "cleaned.customers", "features.popularity")
@@ -38,19 +38,11 @@ def build(job: Job) -> None:
     ranking = Ranking.load(job, version)
     with step.write("recommendations.offered") as draft:
         job.lake.put_table(draft, ranking.offered_table())
-    with step.write("recommendations.lists") as draft:
+    with step.write("recommendations.lists", resume=True) as draft:
         draft.notes = scorer_notes(job, version)
-        _write(job, ranking, draft)
+        shards = Shards(job.lake, draft, Ranking.count_shards(job))
+        write_missing(shards, ranking.make, job.logger)
         _check(job, draft)
-
-
-def _write(job: Job, ranking: Ranking, draft: Draft) -> None:
-    fragments = job.lake.scan(job.partition("candidates.pairs")).get_fragments()
-    shards = sorted(fragments, key=lambda fragment: fragment.path)
-    for number, shard in enumerate(shards):
-        lists = ranking.rank(Candidates.from_table(shard.to_table()))
-        job.lake.put_table(draft, lists, f"part-{number:05d}.parquet")
-        job.logger.info("ranked %d of %d shards", number + 1, len(shards))
 
 
 def _check(job: Job, draft: Draft) -> None:

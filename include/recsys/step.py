@@ -75,13 +75,23 @@ class Step:
         return None
 
     @contextmanager
-    def write(self, dataset: str, key: str | None = None) -> Iterator[Draft]:
-        """Yield a draft of one of the outputs; `key` where the data set has several of them."""
+    def write(
+        self, dataset: str, key: str | None = None, *, resume: bool = False
+    ) -> Iterator[Draft]:
+        """Yield a draft of one of the outputs; `key` where the data set has several of them.
+
+        With `resume`, what an earlier run wrote into it for the same fingerprint is still there,
+        unless all is to be made anew.
+        """
         matches = [o for o in self.outputs if o.dataset == dataset and key in (None, o.key)]
         if len(matches) != 1:
             raise ValueError(f"{dataset} ({key}) is not one of {[str(o) for o in self.outputs]}")
         with self.lake.write(
-            matches[0], fingerprint=self.fingerprint, inputs=self.inputs, settings=self.settings
+            matches[0],
+            fingerprint=self.fingerprint,
+            inputs=self.inputs,
+            settings=self.settings,
+            resume=resume and not self.force,
         ) as draft:
             yield draft
         self.written.append(self.lake.require(matches[0]))

@@ -196,6 +196,11 @@ class Lake:
         path = self.fs._strip_protocol(address)
         return pa.dataset.dataset(path, filesystem=self.fs, format="parquet").to_table()
 
+    def read_file(self, address: str) -> pa.Table:
+        """Return one of the files of `files`."""
+        path = self.fs._strip_protocol(address)
+        return pa.parquet.read_table(path, filesystem=self.fs)
+
     def show(
         self,
         partition: Partition,
@@ -253,15 +258,19 @@ class Lake:
         fingerprint: str,
         inputs: Mapping[str, str] | None = None,
         settings: Mapping[str, Any] | None = None,
+        resume: bool = False,
     ) -> Iterator[Draft]:
         """Yield a draft; commit it at the end of the block, drop it if the block raises.
+
+        With `resume` it is not dropped: the next one of this fingerprint finds what is there, also
+        after a kill. See `recsys.shards`.
 
         Raises:
             ValueError: the block did not say how many rows it wrote.
             RecsysError: another writer committed the partition first.
         """
         started = time.monotonic()
-        attempt = f"attempt-{uuid.uuid4().hex[:12]}"
+        attempt = f"attempt-{fingerprint[:12] if resume else uuid.uuid4().hex[:12]}"
         folder = f"{self.root}/{partition.folder}"
         draft = Draft(partition, self.address(f"{partition.folder}/{attempt}"))
         if self.is_local:  # a store has no folders, and its bucket must be there
@@ -276,7 +285,7 @@ class Lake:
                     " written; run again"
                 )
         except BaseException:
-            if self.fs.exists(f"{folder}/{attempt}"):
+            if not resume and self.fs.exists(f"{folder}/{attempt}"):
                 self.fs.rm(f"{folder}/{attempt}", recursive=True)
             raise
         schema = draft.schema or pa.schema([])

@@ -1,5 +1,6 @@
 """What a night's jobs hold in memory, and what they make of a shard of customers with it."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,6 +30,10 @@ from recsys.inference.sources import (
 from recsys.job import Job
 from recsys.models.inputs import Snapshot
 from recsys.schemas import OFFERED
+from recsys.storage import Lake
+
+#: A table, and named counts of it.
+Shard = tuple[pa.Table, dict[str, int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,35 +42,50 @@ class Retrieval:
 
     scorer: Scorer
     sources: Sources
+    customer_keys: Keys  # ascending
     config: CandidatesConfig
 
     @classmethod
     def load(cls, job: Job, version: str) -> Self:
         """Return the retrieval of a model version as of the run date."""
+        customers = job.lake.read(job.partition("cleaned.customers"), columns=[C.CUSTOMER_KEY])
+        keys = np.sort(customers[C.CUSTOMER_KEY].to_numpy())
         scorer, config = Scorer.load(job, version), job.config.candidates
         offered = offered_articles(job, scorer.snapshot)
         scorer = Scorer(scorer.model, offer_only(scorer.snapshot, offered))
         transactions = job.partition("cleaned.transactions")
         sources = load_sources(job.lake, scorer.snapshot, transactions=transactions, config=config)
-        return cls(scorer, sources, config)
+        return cls(scorer, sources, keys, config)
 
-    def find(self, customer_keys: Keys) -> Candidates:
-        """Return the candidates of customers [n]."""
+    @staticmethod
+    def count_shards(job: Job) -> int:
+        """Return the number of shards that the customers make."""
+        customers = job.lake.require(job.partition("cleaned.customers")).rows
+        return math.ceil(customers / job.config.candidates.shard_customers)
+
+    def make(self, number: int) -> Shard:
+        """Return the candidates of a shard of customers, and how many each source offered."""
+        size = self.config.shard_customers
+        keys = self.customer_keys[number * size : (number + 1) * size]
         model, snapshot = self.scorer.model, self.scorer.snapshot
-        blocks = find_candidates(model, snapshot, self.sources, customer_keys, config=self.config)
-        return Candidates.concat(list(blocks))
+        blocks = find_candidates(model, snapshot, self.sources, keys, config=self.config)
+        candidates = Candidates.concat(list(blocks))
+        return candidates.to_table(), candidates.counts()
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """All that lists are made of candidates by.
 
+    lake, files: the shards of candidates, by their addresses.
     bands: [customers], the segment of each customer key.
     popular: int32 [segments, m], every article that may be recommended, in the order to fill with.
     excluded: what the purchase policy leaves out; row = customer key.
     offered: bool [articles], what the article filter lets through; None: everything.
     """
 
+    lake: Lake
+    files: list[str]
     ranker: Ranker
     bands: Segments
     popular: Keys
@@ -97,7 +117,19 @@ class Ranking:
         limits = _limits(job, popular, snapshot)
         ease = from_table(job.lake.read(job.partition("candidates.ease")), len(snapshot.is_on_sale))
         causes = Causes.of(snapshot, past, ease, best_sellers)
-        return cls(ranker, bands, popular, excluded, offered, limits, causes, config.k)
+        files = job.lake.files(job.partition("candidates.pairs"))
+        return cls(
+            job.lake, files, ranker, bands, popular, excluded, offered, limits, causes, config.k
+        )
+
+    @staticmethod
+    def count_shards(job: Job) -> int:
+        """Return the number of shards that the candidates have."""
+        return len(job.lake.files(job.partition("candidates.pairs")))
+
+    def make(self, number: int) -> Shard:
+        """Return the lists of a shard of candidates."""
+        return self.rank(Candidates.from_table(self.lake.read_file(self.files[number]))), {}
 
     def offered_table(self) -> pa.Table:
         """Return each article that may be recommended, in the layout of recommendations.offered."""

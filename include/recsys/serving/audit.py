@@ -95,7 +95,7 @@ class Audit:
         texts = block.reasons.dictionary.to_pylist()
         named = np.array([ARTICLE in text for text in texts] + [False])
         places = np.asarray(block.reasons.indices.fill_null(len(texts)))
-        return named[places].reshape(block.articles.shape)
+        return np.asarray(named[places].reshape(block.articles.shape))
 
     def _count_lists(self, customers: npt.NDArray[np.int32]) -> None:
         rows = find_rows(self._snapshot.customer_rows, customers)
