@@ -8,15 +8,16 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from recsys.errors import ConfigError
-from recsys.inference import ease
 from recsys.inference.night import Retrieval
 from recsys.inference.offered import stock_files
 from recsys.inference.run import scorer_inputs, scorer_notes
 from recsys.job import Before, Input, Job, run_job
+from recsys.scoring import Maker, write_shards
 from recsys.serving.versions import champion
-from recsys.shards import Shards, write_missing
+from recsys.shards import Shards
 
 DATASETS = ("cleaned.customers", "features.popularity", "features.copurchases")
 
@@ -37,13 +38,14 @@ def build(job: Job) -> None:
     step = job.step(outputs, inputs=inputs, settings=settings)
     if step.is_current:
         return
-    retrieval = Retrieval.load(job, version)
-    with step.write("candidates.ease") as draft:
-        job.lake.put_table(draft, ease.to_table(retrieval.sources.ease))
+    fingerprint = "" if step.force else step.fingerprint
+    load = partial(Retrieval.load, version=version, fingerprint=fingerprint)
+    maker = partial(Maker, load, key=f"{job.lake.root} {step.fingerprint}")
+    with step.write("candidates.ease", resume=True) as draft:
+        write_shards(job, Shards(job.lake, draft, 1), maker("make_ease"))
     with step.write("candidates.pairs", resume=True) as draft:
         draft.notes = scorer_notes(job, version)
-        shards = Shards(job.lake, draft, Retrieval.count_shards(job))
-        write_missing(shards, retrieval.make, job.logger)
+        write_shards(job, Shards(job.lake, draft, Retrieval.count_shards(job)), maker("make"))
         draft.counts["customers"] = job.lake.require(job.partition("cleaned.customers")).rows
 
 

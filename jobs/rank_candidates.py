@@ -6,6 +6,7 @@ The model is the one that the candidates are of, unless --model-version names an
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from recsys.config import POLICIES
 from recsys.errors import DataError
@@ -13,7 +14,8 @@ from recsys.inference.night import Ranking
 from recsys.inference.offered import stock_files
 from recsys.inference.run import candidates_version, scorer_inputs, scorer_notes
 from recsys.job import Before, Input, Job, run_job
-from recsys.shards import Shards, write_missing
+from recsys.scoring import Maker, write_shards
+from recsys.shards import Shards
 from recsys.storage import Draft
 
 DATASETS = ("candidates.pairs", "candidates.ease", "cleaned.customers", "features.popularity")
@@ -35,13 +37,13 @@ def build(job: Job) -> None:
     step = job.step(outputs, inputs=inputs, settings=settings)
     if step.is_current:
         return
-    ranking = Ranking.load(job, version)
-    with step.write("recommendations.offered") as draft:
-        job.lake.put_table(draft, ranking.offered_table())
+    load = partial(Ranking.load, version=version)
+    maker = partial(Maker, load, key=f"{job.lake.root} {step.fingerprint}")
+    with step.write("recommendations.offered", resume=True) as draft:
+        write_shards(job, Shards(job.lake, draft, 1), maker("make_offered"))
     with step.write("recommendations.lists", resume=True) as draft:
         draft.notes = scorer_notes(job, version)
-        shards = Shards(job.lake, draft, Ranking.count_shards(job))
-        write_missing(shards, ranking.make, job.logger)
+        write_shards(job, Shards(job.lake, draft, Ranking.count_shards(job)), maker("make"))
         _check(job, draft)
 
 

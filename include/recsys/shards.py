@@ -5,10 +5,9 @@ Shards are files of a draft whose folder is named after the step's fingerprint (
 """
 
 import json
-import logging
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from recsys.errors import DataError, RecsysError
 from recsys.storage import Draft, Lake
 
 COUNTS = b"counts"
-#: Returns a shard by its number, and named counts of it.
-Make = Callable[[int], tuple[pa.Table, Mapping[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -85,17 +82,6 @@ class Shards:
     @property
     def _folder(self) -> str:
         return str(self.lake.fs._strip_protocol(self.draft.path)).rstrip("/")
-
-
-def write_missing(shards: Shards, make: Make, logger: logging.Logger) -> None:
-    """Write the shards that are not there yet, and conclude."""
-    missing = shards.missing()
-    if len(missing) < shards.count:
-        logger.info("%d of %d shards are there", shards.count - len(missing), shards.count)
-    for number in missing:
-        shards.put(number, *make(number))
-        logger.info("wrote shard %d of %d", number + 1, shards.count)
-    shards.conclude()
 
 
 def _name(number: int) -> str:

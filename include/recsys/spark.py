@@ -31,12 +31,12 @@ ROW_GROUP = 1 << 20
 Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
-def build_session(config: Config, name: str, *, rows: int) -> SparkSession:
+def build_session(config: Config, name: str, *, rows: int, task_cpus: int = 1) -> SparkSession:
     """Return a job's session; its master is spark-submit's, else the configured one, else local.
 
     `rows` says about how many the job will read: where they are fewer than `spark.small_rows`, Java
     compiles quickly rather than well, which starts a session and ends a small job in a third of the
-    time.
+    time. A task takes `task_cpus` of an executor's cores.
 
     Workers get this library, for functions that run in their Python processes.
     Dates and times are UTC; integer overflow and bad casts raise (ANSI mode, Spark 4's default).
@@ -46,6 +46,7 @@ def build_session(config: Config, name: str, *, rows: int) -> SparkSession:
     builder = (
         SparkSession.builder.appName(name)
         .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.task.cpus", task_cpus)
         .config("spark.sql.shuffle.partitions", config.spark.shuffle_partitions)
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         .config("spark.sql.parquet.compression.codec", "zstd")

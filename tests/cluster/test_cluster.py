@@ -1,17 +1,22 @@
 """The Spark jobs on a cluster of several processes, against the same in one process."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jobs import generate_candidates, rank_candidates, train_models
 from pyspark.sql import SparkSession
 from tests import chain
 from tests.cluster.cluster import started_cluster
+from tests.jobs.test_recommendation_jobs import RUN_DATE, fill_lake, flags
 
-from recsys.config import REPOSITORY
+from recsys.config import REPOSITORY, load_config
+from recsys.paths import Partition
 from recsys.storage import Lake
 
 pytestmark = [pytest.mark.spark, pytest.mark.cluster]
@@ -95,3 +100,34 @@ def test_a_store_that_executors_cannot_reach_is_one_sentence(master: str, tmp_pa
         f"recsys.errors.ConfigError: Spark at {master} has no client for s3:// addresses: add"
         " Hadoop's to its jars, for s3:// spark.jars.packages=org.apache.hadoop:hadoop-aws:3.5.0"
     )
+
+
+@pytest.mark.tensorflow
+@pytest.mark.timeout(1200)
+def test_customers_are_scored_to_the_same_bytes_as_in_one_process(
+    master: str, tmp_path: Path
+) -> None:
+    here = Lake(str(tmp_path / "local"))
+    fill_lake(here)
+    settings = flags(load_config("test", [f"lake={here.root}", f"state={tmp_path}"]))
+    trained = run_python(train_models.__file__, *settings)
+    assert trained.returncode == 0, trained.stderr
+    report = json.loads(Path(here.address("report.json")).read_text())
+    settings += [f"--model-version={report['facts']['model_version']}"]
+    settings += ["--set=candidates.shard_customers=9", "--set=recommendations.max_per_product=1"]
+    on_cluster = Lake(str(tmp_path / "cluster"))
+    shutil.copytree(here.root, on_cluster.root)
+    told = [f"--set=state={tmp_path}", f"--set=spark.master={master}", "--set=spark.scoring=true"]
+    for job in (generate_candidates, rank_candidates):
+        assert run_python(job.__file__, *settings).returncode == 0
+        done = run_python(job.__file__, *settings, f"--lake={on_cluster.root}", *told)
+        assert done.returncode == 0, done.stderr
+    names = ("candidates.ease", "candidates.pairs", "recommendations.lists")
+    for name in (*names, "recommendations.offered"):
+        partition = Partition(name, str(RUN_DATE))
+        found, expected = (
+            [Path(file).read_bytes() for file in lake.files(partition)]
+            for lake in (on_cluster, here)
+        )
+        assert found == expected, name
+        assert len(found) == (1 if name in ("candidates.ease", "recommendations.offered") else 7)

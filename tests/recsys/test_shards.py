@@ -1,6 +1,5 @@
 """Partitions that are written shard by shard."""
 
-import logging
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,11 +8,10 @@ import pytest
 
 from recsys.errors import DataError, RecsysError
 from recsys.paths import Partition
-from recsys.shards import Shards, write_missing
+from recsys.shards import Shards
 from recsys.storage import Lake
 
 PAIRS = Partition("candidates.pairs", "2020-09-22")
-LOGGER = logging.getLogger("test")
 
 
 def table(*values: int) -> pa.Table:
@@ -34,20 +32,24 @@ def test_shards_add_up_to_a_partition_without_a_trace_of_what_was_counted(lake: 
 
 
 def test_what_a_failed_run_wrote_is_there_for_the_next_of_the_same_fingerprint(lake: Lake) -> None:
-    def fail(number: int) -> tuple[pa.Table, dict[str, int]]:
-        if number == 1:
-            raise ZeroDivisionError
-        return table(number), {}
-
     with pytest.raises(ZeroDivisionError), lake.write(PAIRS, fingerprint="a", resume=True) as draft:
-        write_missing(Shards(lake, draft, 3), fail, LOGGER)
+        Shards(lake, draft, 3).put(1, table(1))
+        raise ZeroDivisionError
     assert lake.manifest(PAIRS) is None
     with lake.write(PAIRS, fingerprint="b", resume=True) as draft:
         assert Shards(lake, draft, 3).missing() == [0, 1, 2]
         draft.rows = 0
+    # What is committed is all there is.
     assert len(lake.fs.ls(f"{lake.root}/{PAIRS.folder}")) == 2
+    with pytest.raises(ZeroDivisionError), lake.write(PAIRS, fingerprint="a", resume=True) as draft:
+        Shards(lake, draft, 3).put(1, table(1))
+        raise ZeroDivisionError
     with lake.write(PAIRS, fingerprint="a", resume=True) as draft:
-        write_missing(Shards(lake, draft, 3), lambda number: (table(number), {}), LOGGER)
+        shards = Shards(lake, draft, 3)
+        assert shards.missing() == [0, 2]
+        for number in shards.missing():
+            shards.put(number, table(number))
+        shards.conclude()
     assert lake.read(PAIRS)["article_key"].to_pylist() == [0, 1, 2]
 
 

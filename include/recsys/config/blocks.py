@@ -185,6 +185,12 @@ class SparkConfig(Frozen):
     small_rows: NonNegativeInt = 1_000_000
     shuffle_partitions: PositiveInt = 8
     driver_memory: str = "4g"
+    #: Whether candidates and lists are made by Spark's workers, a shard of customers a task; else
+    #: by the job itself, on all its cores. Bytes are the same.
+    scoring: bool = False
+    #: An executor's cores that such a task takes: with all of them, no machine holds the purchases
+    #: and features of all customers twice.
+    scoring_cpus: PositiveInt = 1
 
 
 class AlsConfig(Frozen):

@@ -6,6 +6,7 @@ With G = X'X + l2 I they are B = I - inv(G) / diag(inv(G)). Unlike a cosine, a w
 article adds to the others that the customer bought too.
 """
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from recsys.columns import Columns as C
 from recsys.config import EaseConfig
@@ -43,7 +45,9 @@ def fit_ease(
     place[keys] = np.arange(len(keys))
     known = history_of(purchases).where(place[purchases.articles.keys] >= 0)
     bought = replace(known, keys=place[known.keys].astype(np.int32)).to_sparse(len(keys))
-    towards = _solve((bought.T @ bought).toarray(), config.l2)
+    # By all cores, whatever the environment says: another number of threads has other last bits.
+    with threadpool_limits(os.cpu_count(), user_api="blas"):
+        towards = _solve((bought.T @ bought).toarray(), config.l2)
     towards[~is_on_sale[keys]] = 0
     strongest = _strongest(towards, config.neighbours)
     values = np.take_along_axis(towards, strongest, axis=1).ravel()

@@ -6,12 +6,13 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import csr_array
 
 from recsys.columns import Columns as C
 from recsys.config import CandidatesConfig
 from recsys.inference.candidates import Candidates
 from recsys.inference.causes import Causes
-from recsys.inference.ease import from_table
+from recsys.inference.ease import from_table, to_table
 from recsys.inference.limits import CAPS, Limits
 from recsys.inference.offered import Mask, keep_offered, offer_only, offered_articles
 from recsys.inference.policy import Segments, exclusions, mode_of
@@ -46,15 +47,23 @@ class Retrieval:
     config: CandidatesConfig
 
     @classmethod
-    def load(cls, job: Job, version: str) -> Self:
-        """Return the retrieval of a model version as of the run date."""
+    def load(cls, job: Job, version: str, fingerprint: str) -> Self:
+        """Return the retrieval of a model version as of the run date.
+
+        candidates.ease is taken from the lake where it is of the step with this fingerprint.
+        """
         customers = job.lake.read(job.partition("cleaned.customers"), columns=[C.CUSTOMER_KEY])
         keys = np.sort(customers[C.CUSTOMER_KEY].to_numpy())
         scorer, config = Scorer.load(job, version), job.config.candidates
         offered = offered_articles(job, scorer.snapshot)
         scorer = Scorer(scorer.model, offer_only(scorer.snapshot, offered))
-        transactions = job.partition("cleaned.transactions")
-        sources = load_sources(job.lake, scorer.snapshot, transactions=transactions, config=config)
+        sources = load_sources(
+            job.lake,
+            scorer.snapshot,
+            transactions=job.partition("cleaned.transactions"),
+            config=config,
+            ease=_fitted_ease(job, fingerprint, len(scorer.snapshot.is_on_sale)),
+        )
         return cls(scorer, sources, keys, config)
 
     @staticmethod
@@ -62,6 +71,10 @@ class Retrieval:
         """Return the number of shards that the customers make."""
         customers = job.lake.require(job.partition("cleaned.customers")).rows
         return math.ceil(customers / job.config.candidates.shard_customers)
+
+    def make_ease(self, number: int) -> Shard:
+        """Return candidates.ease, which has one shard."""
+        return to_table(self.sources.ease), {}
 
     def make(self, number: int) -> Shard:
         """Return the candidates of a shard of customers, and how many each source offered."""
@@ -131,9 +144,9 @@ class Ranking:
         """Return the lists of a shard of candidates."""
         return self.rank(Candidates.from_table(self.lake.read_file(self.files[number]))), {}
 
-    def offered_table(self) -> pa.Table:
-        """Return each article that may be recommended, in the layout of recommendations.offered."""
-        return pa.table([np.sort(self.popular[0])], schema=OFFERED)
+    def make_offered(self, number: int) -> Shard:
+        """Return recommendations.offered, which has one shard."""
+        return pa.table([np.sort(self.popular[0])], schema=OFFERED), {}
 
     def rank(self, candidates: Candidates) -> pa.Table:
         """Return the lists of the candidates' customers, in the layout of recommendations.lists."""
@@ -149,6 +162,14 @@ class Ranking:
             limits=self.limits,
             causes=self.causes,
         )
+
+
+def _fitted_ease(job: Job, fingerprint: str, size: int) -> csr_array | None:
+    partition = job.partition("candidates.ease")
+    manifest = job.lake.manifest(partition)
+    if manifest is None or manifest.fingerprint != fingerprint:
+        return None
+    return from_table(job.lake.read(partition), size)
 
 
 def _limits(job: Job, popular: Keys, snapshot: Snapshot) -> Limits | None:

@@ -80,7 +80,8 @@ def add_popular(candidates: Candidates, rows: NDArray[np.int64], added: Keys) ->
         return candidates
     rows = np.concatenate([candidates.rows, rows])
     keys = np.concatenate([candidates.article_keys, added])
-    order = np.lexsort((keys, rows))
+    # One number a pair: what is sorted already is merged, several times as fast as by np.lexsort.
+    order = np.argsort((rows << 32) | keys, kind="stable")
     nothing = np.full(len(added), np.nan, np.float32)
     return Candidates(
         candidates.customer_keys,

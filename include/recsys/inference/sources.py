@@ -75,17 +75,20 @@ class Sources:
         popularity: pa.Table,
         copurchases: pa.Table,
         config: CandidatesConfig,
+        ease: csr_array | None = None,
     ) -> Self:
         """Return the sources of PURCHASES, features.popularity and features.copurchases tables."""
         best_sellers = best_sellers_of(popularity, snapshot.is_on_sale)
         past = PastPurchases.of(purchases, customers=len(snapshot.age_bands))
+        if ease is None:
+            ease = fit_ease(past, snapshot.is_on_sale, config.ease)
         return cls(
             purchases=past,
             is_on_sale=snapshot.is_on_sale,
             best_sellers=best_sellers,
             popular=popular_orders(best_sellers, snapshot),
             copurchased=_copurchased(copurchases, snapshot.is_on_sale),
-            ease=fit_ease(past, snapshot.is_on_sale, config.ease),
+            ease=ease,
             tastes=_tastes(past, snapshot),
             same_product=_same_product(snapshot, limit=config.same_product),
         )
@@ -97,8 +100,9 @@ def load_sources(
     *,
     transactions: Partition,
     config: CandidatesConfig,
+    ease: csr_array | None = None,
 ) -> Sources:
-    """Return the snapshot's sources.
+    """Return the snapshot's sources; `ease` where it was fitted before.
 
     `transactions` is cleaned.transactions of any run date: only days before the cutoff are read.
     """
@@ -109,6 +113,7 @@ def load_sources(
         popularity=lake.read(Partition("features.popularity", str(cutoff))),
         copurchases=lake.read(Partition("features.copurchases", str(cutoff))),
         config=config,
+        ease=ease,
     )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from threadpoolctl import threadpool_limits
 
 from recsys.config import EaseConfig
 from recsys.inference.ease import fit_ease, history_of
@@ -70,3 +71,20 @@ def test_no_more_articles_than_asked_for_the_most_popular_first() -> None:
     known = np.flatnonzero(np.abs(found.toarray()).sum(axis=0))
     assert len(known) == 5
     assert customers[known].min() >= np.sort(customers)[-5]
+
+
+def test_the_environment_s_number_of_threads_changes_no_bit() -> None:
+    rng = np.random.default_rng(0)
+    pairs = np.unique(rng.integers(2, [300, 200], (4_000, 2)), axis=0)
+    columns = {name: [1] * len(pairs) for name in PURCHASES.names}
+    columns |= {"customer_key": pairs[:, 0], "article_key": pairs[:, 1]}
+    columns |= {"decayed_120": rng.random(len(pairs))}
+    purchases = PastPurchases.of(pa.table(columns, schema=PURCHASES), customers=300)
+
+    def fitted() -> bytes:
+        weights = fit_ease(purchases, np.ones(200, bool), EaseConfig(min_customers=1))
+        return weights.data.tobytes()
+
+    expected = fitted()
+    with threadpool_limits(1, user_api="blas"):
+        assert fitted() == expected
