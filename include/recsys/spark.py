@@ -46,7 +46,6 @@ def build_session(config: Config, name: str, *, rows: int, task_cpus: int = 1) -
     builder = (
         SparkSession.builder.appName(name)
         .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.task.cpus", task_cpus)
         .config("spark.sql.shuffle.partitions", config.spark.shuffle_partitions)
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         .config("spark.sql.parquet.compression.codec", "zstd")
@@ -56,6 +55,8 @@ def build_session(config: Config, name: str, *, rows: int, task_cpus: int = 1) -
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "ERROR")
     )
+    if task_cpus > 1:  # else spark-submit's own choice holds
+        builder = builder.config("spark.task.cpus", task_cpus)
     if rows < config.spark.small_rows:
         builder = builder.config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1")
     for key, value in hadoop_settings().items():

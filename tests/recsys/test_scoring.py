@@ -1,6 +1,8 @@
 """Shards made here, and by Spark's workers."""
 
 import argparse
+import os
+import signal
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -29,13 +31,16 @@ class Counting:
     """Makes a shard of its number, and leaves a file for each time that it is loaded."""
 
     bad: int | None
+    deadly: int | None
 
     @classmethod
-    def load(cls, job: Job, folder: str, bad: int | None) -> "Counting":
+    def load(cls, job: Job, folder: str, bad: int | None, deadly: int | None) -> "Counting":
         Path(folder, f"loaded-{len(list(Path(folder).iterdir()))}").touch()
-        return cls(bad)
+        return cls(bad, deadly)
 
     def make(self, number: int) -> tuple[pa.Table, dict[str, int]]:
+        if number == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
         if number == self.bad:
             raise DataError(f"shard {number} cannot be made")
         return pa.table({"article_key": pa.array([number] * 3, pa.int32())}), {"made": 1}
@@ -47,18 +52,24 @@ def write(config: Config, lake: Lake, tmp_path: Path, request: pytest.FixtureReq
     (tmp_path / "loads").mkdir()
     scoring.loaded.clear()
 
-    def run(*, on_spark: bool, bad: int | None = None, fingerprint: str = "a") -> list[int]:
+    def run(
+        *,
+        on_spark: bool,
+        bad: int | None = None,
+        deadly: int | None = None,
+        fingerprint: str = "a",
+    ) -> list[int]:
         if on_spark:
             request.getfixturevalue("spark")
         told = [f"spark.scoring={on_spark}", f"lake={lake.root}"]
         settings = load_config("test", told)
         args = argparse.Namespace()
         job = Job("test", settings, date(2020, 9, 22), args, lake, get_logger("test"))
-        load = partial(Counting.load, folder=str(tmp_path / "loads"), bad=bad)
+        load = partial(Counting.load, folder=str(tmp_path / "loads"), bad=bad, deadly=deadly)
         with lake.write(PAIRS, fingerprint=fingerprint, resume=True) as draft:
             shards = Shards(lake, draft, SHARDS)
             there = sorted(set(range(SHARDS)) - set(shards.missing()))
-            write_shards(job, shards, Maker(load, "make", key=f"{tmp_path} {bad}"))
+            write_shards(job, shards, Maker(load, "make", key=f"{tmp_path} {bad} {deadly}"))
         return there
 
     return run
@@ -106,3 +117,17 @@ def test_bytes_are_the_same_both_ways(write: Any, lake: Lake) -> None:
     write(on_spark=True, fingerprint="b")
     assert files(lake) == here
     assert len(here) == SHARDS
+
+
+@pytest.mark.spark
+def test_a_worker_that_is_killed_costs_its_own_shard_alone(write: Any, lake: Lake) -> None:
+    with pytest.raises(Exception, match=r"worker exited unexpectedly|crashed"):
+        write(on_spark=True, deadly=SHARDS - 1)
+    assert lake.manifest(PAIRS) is None
+
+    there = write(on_spark=True)
+
+    # The other worker may have been stopped at its shard too.
+    assert set(there) >= {0, 1, 2}
+    assert SHARDS - 1 not in there
+    assert lake.require(PAIRS).rows == 15

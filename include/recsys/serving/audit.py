@@ -139,5 +139,8 @@ def _side_faults(snapshot: Snapshot) -> list[str]:
     }
     faults = [f"{n} rows of {name} are not in the catalogue" for name, n in unknown.items() if n]
     if EVERYONE not in snapshot.popular.column(C.AGE_BAND).unique().to_pylist():
-        faults.append(f"popularity has no segment {EVERYONE!r}, which unknown customers get")
+        faults.append(
+            f"popularity has no segment {EVERYONE!r}, which unknown customers get: it is empty, or"
+            " recommendations.articles leaves none of its best sellers"
+        )
     return faults
