@@ -14,6 +14,7 @@ from recsys.digest import sha256_of_file
 from recsys.errors import DataError, MissingPartitionError
 from recsys.manifest import Part
 from recsys.paths import Partition
+from recsys.shards import Shards
 from recsys.storage import Lake
 
 SALES = Partition("features.articles", "2020-09-22")
@@ -250,3 +251,22 @@ def test_the_digest_of_an_object_is_that_of_its_bytes(s3, tmp_path: Path):
 
 def test_the_environment_alone_says_where_the_store_is(s3):
     assert fsspec.filesystem("s3").ls(s3.bucket) == []
+
+
+def test_finished_shards_are_taken_over_and_lists_of_them_are_never_remembered(s3, s3_lake):
+    with pytest.raises(ZeroDivisionError), s3_lake.write(SALES, fingerprint="a", resume=True) as d:
+        Shards(s3_lake, d, 3).put(1, rows(1), {"made": 2})
+        raise ZeroDivisionError
+    assert s3_lake.manifest(SALES) is None
+    with s3_lake.write(SALES, fingerprint="a", resume=True) as draft:
+        shards = Shards(s3_lake, draft, 3)
+        assert shards.missing() == [0, 2]
+        # Another process makes one of them meanwhile.
+        Shards(Lake(f"{s3.address}/lake"), draft, 3).put(0, rows(0), {"made": 3})
+        assert shards.missing() == [2]
+        shards.put(2, rows(2))
+        shards.conclude()
+    assert s3_lake.read(SALES)["article_key"].to_pylist() == [0, 1, 2]
+    assert s3_lake.read_file(s3_lake.files(SALES)[1]).num_rows == 1
+    assert s3_lake.require(SALES).counts == {"made": 5}
+    assert len(s3.keys()) == 4
