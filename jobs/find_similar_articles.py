@@ -1,4 +1,4 @@
-"""Find each article's most similar articles on sale, in how they look and in who buys them.
+"""Find each article's most similar articles on sale: in looks, in buyers, and bought together.
 
 The model is the one that the candidates are of, unless --model-version names another one.
 """
@@ -11,16 +11,18 @@ from recsys.inference.run import Scorer, candidates_version, scorer_inputs, scor
 from recsys.inference.similar import similar_articles
 from recsys.job import Job, run_job
 
+SETTINGS = {"similar_articles", "similar_image_share", "similar_copurchase_share"}
+
 
 def build(job: Job) -> None:
     """Write `recommendations.similar_articles` of the run date."""
     version = candidates_version(job)
     job.facts["model_version"] = version
-    config = job.config.recommendations
+    config, copurchases = job.config.recommendations, job.partition("features.copurchases")
     step = job.step(
         ["recommendations.similar_articles"],
-        inputs=scorer_inputs(job, version),
-        settings=config.model_dump(include={"similar_articles", "similar_image_share"}),
+        inputs=[*scorer_inputs(job, version), copurchases],
+        settings=config.model_dump(include=SETTINGS),
     )
     if step.is_current:
         return
@@ -28,8 +30,10 @@ def build(job: Job) -> None:
     table = similar_articles(
         scorer.snapshot.image_vectors,
         scorer.model.article_vectors(scorer.snapshot),
+        job.lake.read(copurchases),
         is_on_sale=scorer.snapshot.is_on_sale,
         image_share=config.similar_image_share,
+        copurchase_share=config.similar_copurchase_share,
         limit=config.similar_articles,
     )
     with step.write("recommendations.similar_articles") as draft:

@@ -226,7 +226,7 @@ SIMILAR_ARTICLES = pa.schema(
         (C.ARTICLE_KEY, pa.int32()),
         (C.RANK, pa.int16()),
         ("similar_article_key", pa.int32()),
-        (C.SCORE, pa.float32()),  # cosine
+        (C.SCORE, pa.float32()),  # in [-1, 1], see recsys.inference.similar
     ]
 )
 #: One row for each check between layers. `check` names its limits in the configuration.

@@ -26,10 +26,20 @@ def test_every_article_has_neighbours_on_sale(
     assert [(r["article_key"], r["rank"]) for r in rows] == [
         (article, rank) for article in range(2, 9) for rank in (1, 2)
     ]
-    # Vectors (a, 1): the nearest direction is that of the next number. 8 is not on sale.
-    assert [r["similar_article_key"] for r in rows if r["rank"] == 1] == [3, 4, 5, 6, 7, 6, 7]
+    # Vectors (a, 1): the nearest direction is that of the next number. 8 is not on sale. 2 is
+    # bought with 6 more than with any other, 4 with 2.
+    assert [r["similar_article_key"] for r in rows if r["rank"] == 1] == [6, 4, 2, 6, 7, 6, 7]
     assert toy_lake.require(SIMILAR).notes == {"model_version": VERSION, "weights": "random"}
     assert fixed_scorer == [(VERSION, None, "served")]
+
+
+def test_bought_together_counts_as_much_as_it_is_told(
+    config: Config, toy_lake: Lake, fixed_scorer: list[object]
+) -> None:
+    flags = [f"--model-version={VERSION}", "--set=recommendations.similar_copurchase_share=0"]
+    assert run(config, *flags) == 0
+    rows = toy_lake.read(SIMILAR).to_pylist()
+    assert [r["similar_article_key"] for r in rows if r["rank"] == 1] == [3, 4, 5, 6, 7, 6, 7]
 
 
 def test_without_a_version_or_candidates_the_error_names_the_job(

@@ -54,7 +54,9 @@ class RecommendationsConfig(Frozen):
     new_share: Share = 0.0
     new_days: PositiveInt = 28
     similar_articles: PositiveInt = 12
-    #: Of two articles' similarity: how much their images say; the rest is who buys them.
+    #: Of two articles' similarity: how much it says that they are bought together; of the rest, how
+    #: much their images say, and then the towers' vectors. With shares of 0 and 1: images alone.
+    similar_copurchase_share: Share = 0.25
     similar_image_share: Share = 0.5
     popular_articles: PositiveInt = 100
 
