@@ -9,6 +9,9 @@ images is no fault: articles then go without.
 
 **Weights.** They come from the file, address or download that `images.weights` names; where they
 cannot be had, the task says how to get them.
+
+**What came of it.** The task's report has the path of a page: counts, images set aside and why, the
+variance that the components hold, and a contact sheet of images with those nearest to them.
 """
 
 from datetime import timedelta

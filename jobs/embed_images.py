@@ -1,7 +1,7 @@
 """Embed product images with ResNet152 and reduce the vectors with PCA.
 
 Only images that are new or changed since the last run are embedded. Without an images folder the
-outcome is empty, and everything after it goes on without pictures.
+outcome is empty, and everything after it goes on without pictures. A page shows what came of them.
 """
 
 import sys
@@ -11,91 +11,79 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
-
-from recsys.images.embed import VectorStore, embed_missing
+from recsys.images.contact import ContactSheet
+from recsys.images.embed import embed_missing
+from recsys.images.engines.choose import choose_engine
 from recsys.images.inventory import ImageFolder, Inventory, take_inventory
-from recsys.images.pca import fit_reduction
-from recsys.images.resnet import Weights, build_embedder, identify_weights
+from recsys.images.layout import REDUCED, read_listing, stored_vectors, write_vectors
+from recsys.images.matrix import Matrix
+from recsys.images.page import render
+from recsys.images.resnet import load_network
+from recsys.images.store import VectorStore
+from recsys.images.weights import identify_weights
 from recsys.job import ALL_TIME, Job, run_job
-from recsys.paths import Partition
-from recsys.storage import Draft, Lake
+from recsys.paths import images_page_path
+from recsys.storage import Draft
 
-LISTING = "listing.parquet"
-#: Settings that change how fast the vectors come, not what they are.
-SPEED = {"batch_size", "workers", "shard_articles"}
+ARTICLE_COLUMNS = ["article_key", "article_id", "prod_name", "colour_group_name"]
+#: Settings that change what the vectors are; weights and engine count by the generation.
+RESULT = {"max_pixels", "pca_variance", "pca_max_components"}
 
 
 def build(job: Job) -> None:
     """Read the articles and their images, embed what is new, write the vectors and the rejects."""
-    images, seed = job.config.images, job.config.seed
+    images, seed, reuse = job.config.images, job.config.seed, not job.args.force
     articles = job.partition("cleaned.articles")
     output = job.partition("images.embeddings", ALL_TIME)
-    weights = identify_weights(images, seed=seed)
+    weights, engine = identify_weights(images, seed=seed, lake=job.lake), choose_engine(images)
+    generation = weights.generation(engine.numerics)
     folder = ImageFolder(job.config.data)
-    inventory = take_inventory(
-        folder,
-        job.lake.read(articles, columns=["article_key", "article_id"]),
-        known=None if job.args.force else _listing(job.lake, output),
-        workers=images.workers,
-    )
-    settings = images.model_dump(exclude=SPEED)
-    settings |= {"weights_identity": weights.identity, "images": inventory.digest}
+    catalogue = job.lake.read(articles, columns=ARTICLE_COLUMNS)
+    known = read_listing(job.lake, output) if reuse else None
+    inventory = take_inventory(folder, catalogue, known=known, workers=images.workers)
+    settings = images.model_dump(include=RESULT)
+    settings |= {"generation": generation, "images": inventory.digest}
     step = job.step([output, "rejected.images"], inputs=[articles], settings=settings)
+    job.facts["page"] = job.lake.address(images_page_path(job.run_date.isoformat()))
     if step.is_current:
         return
-    store = VectorStore(Path(job.config.state) / "embeddings" / weights.generation)
-    if not job.args.force:
-        _reuse(job.lake, output, store, weights)
-    make = partial(build_embedder, weights, batch_size=images.batch_size, seed=seed)
-    embedded = embed_missing(inventory, folder, store, make, config=images, logger=job.logger)
-    with step.write("images.embeddings") as draft:
-        _write_vectors(job, draft, inventory, store)
-        draft.notes |= {"weights": weights.note, "generation": weights.generation}
-        draft.counts |= {"embedded": embedded, "reused": len(inventory.images) - embedded}
+    scratch = Path(job.config.state) / "embeddings" / generation
+    with stored_vectors(job.lake, output, scratch, generation=generation, reuse=reuse) as store:
+        start = partial(
+            engine.build, partial(load_network, weights, seed=seed), batch_size=images.batch_size
+        )
+        run = embed_missing(inventory, folder, store, start, config=images, logger=job.logger)
+        job.facts |= run.facts()
+        with step.write("images.embeddings") as draft:
+            draft.notes |= {"weights": weights.note, "engine": engine.numerics}
+            draft.notes |= {"generation": generation, "has_folder": inventory.has_folder}
+            draft.counts |= run.counts(inventory)
+            sheet = ContactSheet.of(folder, catalogue, max_pixels=images.max_pixels)
+            _write_vectors(job, draft, inventory, store, sheet)
     with step.write("rejected.images") as draft:
         job.lake.put_table(draft, inventory.rejected_table())
         draft.counts |= Counter(str(reason) for reason in inventory.rejected.values())
     store.clear()
 
 
-def _listing(lake: Lake, output: Partition) -> pa.Table | None:
-    if lake.manifest(output) is None:
-        return None
-    with lake.local_path(output) as path:
-        return pa.parquet.read_table(path / LISTING)
-
-
-def _reuse(lake: Lake, output: Partition, store: VectorStore, weights: Weights) -> None:
-    """Put the committed vectors into the store, if they are of the same generation."""
-    manifest = lake.manifest(output)
-    if manifest is None or manifest.notes.get("generation") != weights.generation:
-        return
-    with lake.local_path(output) as path:
-        listing = pa.parquet.read_table(path / LISTING)
-        store.remember(listing["sha256"].to_pylist(), np.load(path / "embeddings.npy"))
-
-
-def _write_vectors(job: Job, draft: Draft, inventory: Inventory, store: VectorStore) -> None:
-    vectors = store.take([image.sha256 for image in inventory.images])
-    config = job.config.images
-    reduction = fit_reduction(
-        vectors, variance=config.pca_variance, max_components=config.pca_max_components
-    )
-    keys = np.array([image.article_key for image in inventory.images], dtype=np.int32)
+def _write_vectors(
+    job: Job, draft: Draft, inventory: Inventory, store: VectorStore, sheet: ContactSheet
+) -> None:
+    """Write the vectors and the page about them."""
+    images = job.config.images
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        np.save(folder / "embeddings.npy", vectors)
-        np.save(folder / "article_keys.npy", keys)
-        np.save(folder / "reduced.npy", reduction.apply(vectors))
-        reduction.save(folder / "pca.npz")
-        pa.parquet.write_table(inventory.listing(), folder / LISTING)
+        reduction = write_vectors(folder, inventory, store, images)
+        pictures = sheet.rows(inventory, Matrix(folder / REDUCED), seed=job.config.seed)
+        page = render(
+            inventory, reduction, pictures, run_date=job.run_date, variance=images.pca_variance,
+            facts={**draft.notes, **draft.counts, **job.facts},
+        )  # fmt: skip
+        job.lake.write_text(images_page_path(job.run_date.isoformat()), page)
         for file in sorted(folder.iterdir()):
             job.lake.put(draft, file.name, file)
-    draft.rows = len(keys)
-    draft.notes |= {"components": len(reduction.components), "has_folder": inventory.has_folder}
+    draft.rows = len(inventory.images)
+    draft.notes["components"] = len(reduction.components)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -82,3 +82,8 @@ def report_path(run_id: str, task_id: str) -> str:
 def checks_path(run_date: str, layer: str) -> str:
     """Return where the page of a layer's checks is, relative to the lake's root."""
     return f"reports/checks/{run_date}-{layer}.html"
+
+
+def images_page_path(run_date: str) -> str:
+    """Return where the page of a run's images is, relative to the lake's root."""
+    return f"reports/images/{run_date}.html"

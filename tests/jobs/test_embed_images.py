@@ -38,7 +38,7 @@ def network(monkeypatch) -> type[MeanColour]:
         return MeanColour()
 
     MeanColour.embedded = MeanColour.built = 0
-    monkeypatch.setattr("jobs.embed_images.build_embedder", build)
+    monkeypatch.setattr("recsys.images.engines.choose.Choice.build", build)
     return MeanColour
 
 
@@ -133,6 +133,28 @@ def test_the_manifest_says_what_the_vectors_are_of(config, lake, folder, network
         "images.embeddings",
         "rejected.images",
     ]
+
+
+def test_the_page_shows_the_run_and_the_report_says_where_it_is(config, lake, folder, network):
+    assert run(config, "--report=report.json") == 0
+    facts = json.loads(Path(config.lake, "report.json").read_text())["facts"]
+    assert facts["page"] == f"{config.lake}/reports/images/2020-09-23.html"
+    page = Path(facts["page"]).read_text()
+    for part in ("1 components hold 100.0 %", "image_truncated", "image_empty", IDS[2], "random"):
+        assert (part in page) == (part != "image_truncated"), part
+    assert page.count("data:image/jpeg;base64,") == 4  # two articles, each with the other
+    assert {"decode_seconds", "engine_seconds", "images_per_second"} <= set(facts)
+
+
+def test_another_precision_embeds_everything_again(config, lake, folder, network, monkeypatch):
+    monkeypatch.setattr("recsys.images.engines.choose.has_bfloat16", lambda: True)
+    assert run(config) == 0
+    assert lake.require(VECTORS).notes["engine"] == "openvino-cpu-bfloat16"
+    assert run(config, "--set=images.reduced=false") == 0
+    assert lake.require(VECTORS).counts == {"embedded": 2, "reused": 0}
+    assert lake.require(VECTORS).notes["engine"] == "openvino-cpu-float32"
+    assert run(config, "--set=images.reduced=false", "--set=images.workers=1") == 0
+    assert network.embedded == 4
 
 
 def test_a_second_run_does_nothing(config, lake, folder, network):

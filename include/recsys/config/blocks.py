@@ -70,8 +70,17 @@ class ImagesConfig(Frozen):
     #: `imagenet` (Keras's download), `random` (tests and demos) or a path or address of a file.
     weights: str = "imagenet"
     weights_sha256: str | None = None
+    #: What runs the network; `auto` is TensorFlow on GPUs, where it finds any, else OpenVINO.
+    engine: Literal["auto", "openvino", "tensorflow"] = "auto"
+    #: Multiply bfloat16 or float16 where the machine is fast in it; false: float32 everywhere.
+    reduced: bool = True
+    #: Images at a time, of each device.
     batch_size: PositiveInt = 32
-    workers: PositiveInt = 2
+    #: Threads that read and decode; None is one a core.
+    workers: PositiveInt | None = None
+    #: So many decoded images may wait for the engine, 150 kB each.
+    decode_ahead: PositiveInt = 128
+    #: Vectors are kept on disk every so many images: a killed run goes on from there.
     shard_articles: PositiveInt = 512
     max_pixels: PositiveInt = 50_000_000
     pca_variance: float = Field(default=0.95, gt=0, le=1)

@@ -1,141 +1,162 @@
-"""Embed the images that have no vector yet, shard by shard, and lay all vectors out by article."""
+"""Embed the images that have no vector yet: decoding ahead of the engine, shard by shard."""
 
 import hashlib
 import logging
-import shutil
+import os
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import islice
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import chain, islice
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys.config import ImagesConfig
 from recsys.errors import RecsysError
+from recsys.images.engines.engine import Engine
 from recsys.images.inventory import ImageFile, ImageFolder, Inventory
 from recsys.images.load import ImageFault, Pixels, Reason, decode
-from recsys.images.resnet import DIM, Embedder
+from recsys.images.matrix import FloatArray
+from recsys.images.store import VectorStore
 from recsys.log import fields
+from recsys.threads import in_threads_ahead
 
-FloatArray = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 
-class VectorStore:
-    """Vectors by the sha256 of their image.
+@dataclass
+class Seconds:
+    """Where the time went.
 
-    New ones also go to a scratch folder, a file a shard, so that a stopped run goes on where it
-    was; the folder belongs to one generation of vectors.
+    `decode` is of all threads together, beside the engine; the engine was idle during `wait` and
+    `write`.
     """
 
-    def __init__(self, scratch: Path) -> None:
-        self.scratch = scratch
-        self._vectors: dict[str, FloatArray] = {}
-        for path in sorted(scratch.glob("*.npz")):
-            with np.load(path) as shard:
-                self.remember(shard["sha256"].tolist(), shard["vectors"])
+    start: float = 0.0
+    decode: float = 0.0
+    wait: float = 0.0
+    engine: float = 0.0
+    write: float = 0.0
 
-    def __contains__(self, sha256: str) -> bool:
-        """Return whether the image has a vector."""
-        return sha256 in self._vectors
 
-    def remember(self, sha256s: Sequence[str], vectors: FloatArray) -> None:
-        """Keep vectors that are on disk elsewhere already, `[n, DIM]`."""
-        self._vectors.update(zip(sha256s, vectors, strict=True))
+@dataclass
+class Embedding:
+    """What one run of the engine came to."""
 
-    def add(self, sha256s: Sequence[str], vectors: FloatArray) -> None:
-        """Keep a new shard, `[n, DIM]`, in memory and in the scratch folder."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        name = uuid.uuid4().hex
-        with (self.scratch / f"{name}.part").open("wb") as file:
-            np.savez(file, sha256=np.array(sha256s), vectors=vectors)
-        (self.scratch / f"{name}.part").rename(self.scratch / f"{name}.npz")
-        self.remember(sha256s, vectors)
+    wanted: int = 0
+    embedded: int = 0
+    faults: dict[str, Reason] = field(default_factory=dict)
+    seconds: Seconds = field(default_factory=Seconds)
+    started: float = field(default_factory=time.monotonic)
 
-    def take(self, sha256s: Sequence[str]) -> FloatArray:
-        """Return the images' vectors in their order, `[n, DIM]`."""
-        taken = np.empty((len(sha256s), DIM), dtype=np.float32)
-        for at, sha256 in enumerate(sha256s):
-            taken[at] = self._vectors[sha256]
-        return taken
+    def facts(self) -> dict[str, float]:
+        """Return the seconds by kind, and images a second since the engine stood."""
+        working = self.seconds.wait + self.seconds.engine + self.seconds.write
+        facts = {f"{kind}_seconds": round(s, 2) for kind, s in asdict(self.seconds).items()}
+        return facts | {"images_per_second": round(self.embedded / working, 1) if working else 0.0}
 
-    def clear(self) -> None:
-        """Remove the scratch folder, once the vectors are committed."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+    def counts(self, inventory: Inventory) -> dict[str, int]:
+        """Return how many of the inventory's images were embedded now, and how many before."""
+        now = {i.sha256 for i in inventory.images}
+        return {"embedded": self.embedded, "reused": len(now) - self.embedded}
+
+    def log(self, logger: logging.Logger) -> None:
+        """Say how far it is, and how long it will take."""
+        done = self.embedded + len(self.faults)
+        rate = done / max(time.monotonic() - self.started, 1e-9)
+        left = round((self.wanted - done) / rate)
+        logger.info(
+            "embedded %s",
+            fields(done=done, of=self.wanted, a_second=f"{rate:.1f}", seconds_left=left),
+        )
 
 
 def embed_missing(
     inventory: Inventory,
     folder: ImageFolder,
     store: VectorStore,
-    build: Callable[[], Embedder],
+    build: Callable[[], Engine],
     *,
     config: ImagesConfig,
     logger: logging.Logger,
-) -> int:
-    """Embed every image without a vector and return how many there were.
+) -> Embedding:
+    """Embed every image without a vector into the store.
 
-    Images that cannot be decoded leave the inventory's images for its rejected ones. The network
-    is built only where there is a picture to embed.
+    Images that cannot be decoded leave the inventory's images for its rejected ones. The engine is
+    built only where there is a picture to embed.
     """
     wanted = {i.sha256: i for i in inventory.images if i.sha256 not in store}
-    if not wanted:
-        return 0
-    # Only a picture that can be decoded needs the network, and starts it.
-    network = cache(build)
-    faults: dict[str, Reason] = {}
-    embedded, started = 0, time.monotonic()
-    with ThreadPoolExecutor(config.workers) as pool:
-        for shard in _batched(wanted.values(), config.shard_articles):
-            decoded = pool.map(lambda image: _decode(folder, image, config.max_pixels), shard)
-            good = list(
-                _embed(network, zip(shard, decoded, strict=True), faults, config.batch_size)
-            )
-            if good:
-                store.add(
-                    [sha for shas, _ in good for sha in shas], np.concatenate([v for _, v in good])
-                )
-            embedded += sum(len(shas) for shas, _ in good)
-            _log_progress(logger, embedded + len(faults), len(wanted), started)
-    _reject(inventory, faults)
-    return embedded
+    run = Embedding(len(wanted))
+    decoded = in_threads_ahead(
+        partial(_decode, folder, config.max_pixels),
+        wanted.values(),
+        workers=config.workers or os.cpu_count() or 1,
+        ahead=config.decode_ahead,
+    )
+    usable = _usable(decoded, run)
+    for shard in _batched(_embed(usable, build, run), config.shard_articles):
+        started = time.monotonic()
+        store.add([sha for sha, _ in shard], np.stack([vector for _, vector in shard]))
+        run.seconds.write += time.monotonic() - started
+        run.log(logger)
+    _reject(inventory, run.faults)
+    return run
 
 
 def _embed(
-    network: Callable[[], Embedder],
-    decoded: Iterator[tuple[ImageFile, Pixels | Reason]],
-    faults: dict[str, Reason],
-    batch_size: int,
-) -> Iterator[tuple[list[str], FloatArray]]:
-    """Yield sha256s and vectors batch by batch; images with a fault go to `faults`."""
+    usable: Iterator[tuple[str, Pixels]], build: Callable[[], Engine], run: Embedding
+) -> Iterator[tuple[str, FloatArray]]:
+    """Yield each picture's sha256 and vector [DIM]."""
+    first = next(usable, None)
+    if first is None:
+        return
+    run.started = time.monotonic()
+    engine = build()
+    run.seconds.start = time.monotonic() - run.started
+    run.seconds.wait = 0.0  # the first picture came before the engine
+    for batch in _batched(chain([first], usable), engine.batch_size):
+        started = time.monotonic()
+        vectors = engine.embed(np.stack([pixels for _, pixels in batch]))
+        run.seconds.engine += time.monotonic() - started
+        run.embedded += len(batch)
+        yield from zip((sha for sha, _ in batch), vectors, strict=True)
 
-    def usable() -> Iterator[tuple[str, Pixels]]:
-        for image, found in decoded:
-            if isinstance(found, Reason):
-                faults[image.sha256] = found
-            else:
-                yield image.sha256, found
 
-    for batch in _batched(usable(), batch_size):
-        yield [sha for sha, _ in batch], network().embed(np.stack([pixels for _, pixels in batch]))
+def _usable(
+    decoded: Iterator[tuple[ImageFile, Pixels | Reason, float]], run: Embedding
+) -> Iterator[tuple[str, Pixels]]:
+    """Yield the sha256 and the pixels of images that can be decoded; keep the others' faults."""
+    while True:
+        started = time.monotonic()
+        found = next(decoded, None)
+        run.seconds.wait += time.monotonic() - started
+        if found is None:
+            return
+        image, pixels, seconds = found
+        run.seconds.decode += seconds
+        if isinstance(pixels, Reason):
+            run.faults[image.sha256] = pixels
+        else:
+            yield image.sha256, pixels
 
 
-def _decode(folder: ImageFolder, image: ImageFile, max_pixels: int) -> Pixels | Reason:
+def _decode(
+    folder: ImageFolder, max_pixels: int, image: ImageFile
+) -> tuple[ImageFile, Pixels | Reason, float]:
+    """Return the image, its pixels or why it has none, and the seconds that took."""
+    started = time.monotonic()
     try:
         data = folder.read(image.article_id)
     except OSError:
-        return Reason.UNREADABLE
+        return image, Reason.UNREADABLE, 0.0
     if hashlib.sha256(data).hexdigest() != image.sha256:
         raise RecsysError(f"the image of {image.article_id} changed while it was read: run again")
     try:
-        return decode(data, max_pixels=max_pixels)
+        pixels: Pixels | Reason = decode(data, max_pixels=max_pixels)
     except ImageFault as fault:
-        return fault.reason
+        pixels = fault.reason
+    return image, pixels, time.monotonic() - started
 
 
 def _reject(inventory: Inventory, faults: dict[str, Reason]) -> None:
@@ -143,14 +164,6 @@ def _reject(inventory: Inventory, faults: dict[str, Reason]) -> None:
         if image.sha256 in faults:
             inventory.rejected[image.article_id] = faults[image.sha256]
     inventory.images = [i for i in inventory.images if i.sha256 not in faults]
-
-
-def _log_progress(logger: logging.Logger, done: int, total: int, started: float) -> None:
-    rate = done / max(time.monotonic() - started, 1e-9)
-    left = round((total - done) / rate) if rate else 0
-    logger.info(
-        "embedded %s", fields(done=done, of=total, a_second=f"{rate:.1f}", seconds_left=left)
-    )
 
 
 def _batched(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

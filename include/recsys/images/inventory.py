@@ -1,9 +1,10 @@
 """Which articles have an image, and the sha256 of each: what has to be embedded."""
 
 import hashlib
+import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
@@ -13,6 +14,7 @@ from recsys.images.load import Reason
 from recsys.paths import IMAGES_FOLDER, image_path
 from recsys.schemas import REJECTED
 from recsys.storage import open_store
+from recsys.threads import in_threads_ahead
 
 #: The listing that is kept beside the vectors, so that unchanged files are not read again.
 LISTING = pa.schema(
@@ -97,7 +99,11 @@ class Inventory:
 
 
 def take_inventory(
-    folder: ImageFolder, articles: pa.Table, *, known: pa.Table | None = None, workers: int = 2
+    folder: ImageFolder,
+    articles: pa.Table,
+    *,
+    known: pa.Table | None = None,
+    workers: int | None = None,
 ) -> Inventory:
     """Return the images of the articles, ordered by article key.
 
@@ -105,35 +111,37 @@ def take_inventory(
         folder: where the images are; without an images folder nothing is rejected as missing.
         articles: article_key and article_id of those that count; other files are ignored.
         known: an earlier listing; a file whose stamp is the same is not read again.
-        workers: files read at the same time.
+        workers: files read at the same time; None: one a core.
     """
     stamps = folder.stamps()
     if stamps is None:
         return Inventory(has_folder=False)
+    rows = articles.select([C.ARTICLE_KEY, C.ARTICLE_ID]).sort_by(C.ARTICLE_KEY)
+    keys, ids = (rows.column(name).to_pylist() for name in (C.ARTICLE_KEY, C.ARTICLE_ID))
+    found = {i: stamp for i in ids if (stamp := stamps.get(image_path(i))) is not None}
     earlier = _earlier(known)
+    digests = {i: earlier[i, stamp] for i, stamp in found.items() if (i, stamp) in earlier}
+    unread = [i for i in found if i not in digests]
+    workers = workers or os.cpu_count() or 1
+    read = in_threads_ahead(partial(_sha256, folder), unread, workers=workers, ahead=4 * workers)
+    digests |= {i: digest for i, digest in zip(unread, read, strict=True) if digest is not None}
     inventory = Inventory()
-    pairs = articles.select([C.ARTICLE_KEY, C.ARTICLE_ID]).sort_by(C.ARTICLE_KEY).to_pylist()
-
-    def look(row: dict[str, object]) -> ImageFile | Reason:
-        article_id, key = str(row[C.ARTICLE_ID]), int(str(row[C.ARTICLE_KEY]))
-        stamp = stamps.get(image_path(article_id))
-        if stamp is None:
-            return Reason.MISSING
-        sha256 = earlier.get((article_id, stamp)) or _sha256(folder, article_id)
-        return ImageFile(key, article_id, stamp, sha256) if sha256 else Reason.UNREADABLE
-
-    with ThreadPoolExecutor(workers) as pool:
-        for row, found in zip(pairs, pool.map(look, pairs), strict=True):
-            if isinstance(found, Reason):
-                inventory.rejected[str(row[C.ARTICLE_ID])] = found
-            else:
-                inventory.images.append(found)
+    for key, article_id in zip(keys, ids, strict=True):
+        if article_id in digests:
+            image = ImageFile(key, article_id, found[article_id], digests[article_id])
+            inventory.images.append(image)
+        else:
+            reason = Reason.UNREADABLE if article_id in found else Reason.MISSING
+            inventory.rejected[article_id] = reason
     return inventory
 
 
 def _earlier(known: pa.Table | None) -> dict[tuple[str, str], str]:
-    rows = known.to_pylist() if known is not None else []
-    return {(row[C.ARTICLE_ID], row["stamp"]): row["sha256"] for row in rows}
+    """Return the sha256 of each article's file, by article and stamp."""
+    if known is None:
+        return {}
+    ids, stamps, digests = (known[name].to_pylist() for name in (C.ARTICLE_ID, "stamp", "sha256"))
+    return dict(zip(zip(ids, stamps, strict=True), digests, strict=True))
 
 
 def _sha256(folder: ImageFolder, article_id: str) -> str | None:

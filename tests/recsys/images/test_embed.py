@@ -1,4 +1,6 @@
 import logging
+import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -6,8 +8,9 @@ import pytest
 
 from recsys.config import ImagesConfig
 from recsys.errors import RecsysError
-from recsys.images.embed import VectorStore, embed_missing
+from recsys.images.embed import embed_missing
 from recsys.images.inventory import ImageFolder, take_inventory
+from recsys.images.store import VectorStore
 
 CONFIG = ImagesConfig(weights="random", batch_size=2, shard_articles=3, max_pixels=10_000)
 LOGGER = logging.getLogger("test")
@@ -41,12 +44,18 @@ def folder(tmp_path, put_image, encode, articles) -> ImageFolder:
     return ImageFolder(str(tmp_path / "data"))
 
 
+def shards(tmp_path: Path) -> list[Path]:
+    """The shards, the oldest first."""
+    return sorted((tmp_path / "scratch").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+
+
 def test_every_image_gets_its_own_vector(tmp_path, folder, articles):
     network, store = MeanColour(), VectorStore(tmp_path / "scratch")
     inventory = take_inventory(folder, articles)
-    done = embed_missing(inventory, folder, store, lambda: network, config=CONFIG, logger=LOGGER)
-    assert done == 7
-    assert network.batches == [2, 1, 2, 1, 1]  # shards of 3 in batches of 2
+    run = embed_missing(inventory, folder, store, lambda: network, config=CONFIG, logger=LOGGER)
+    assert (run.wanted, run.embedded, run.faults) == (7, 7, {})
+    assert network.batches == [2, 2, 2, 1]
+    assert [len(np.load(shard)) for shard in shards(tmp_path)] == [3, 3, 1]
     vectors = store.take([image.sha256 for image in inventory.images])
     assert vectors[:, 0].tolist() == [0, 10, 20, 30, 40, 50, 60]
 
@@ -55,9 +64,8 @@ def test_equal_images_are_embedded_once(tmp_path, folder, articles, put_image, e
     put_image("0100000001", encode((60, 0, 0)))
     network, store = MeanColour(), VectorStore(tmp_path / "scratch")
     inventory = take_inventory(folder, articles)
-    assert (
-        embed_missing(inventory, folder, store, lambda: network, config=CONFIG, logger=LOGGER) == 6
-    )
+    run = embed_missing(inventory, folder, store, lambda: network, config=CONFIG, logger=LOGGER)
+    assert run.embedded == 6
     vectors = store.take([image.sha256 for image in inventory.images])
     assert vectors[:, 0].tolist() == [60, 10, 20, 30, 40, 50, 60]
 
@@ -72,9 +80,8 @@ def test_broken_images_are_set_aside_and_the_others_go_on(
     put_image("0500000001", noise[: len(noise) // 2])
     network, store = MeanColour(), VectorStore(tmp_path / "scratch")
     inventory = take_inventory(folder, articles)
-    assert (
-        embed_missing(inventory, folder, store, lambda: network, config=CONFIG, logger=LOGGER) == 3
-    )
+    run = embed_missing(inventory, folder, store, lambda: network, config=CONFIG, logger=LOGGER)
+    assert run.embedded == 3
     assert [image.article_id for image in inventory.images] == [
         "0100000001",
         "0600000001",
@@ -102,9 +109,8 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, folder, articles):
         )  # fmt: skip
     network, store = MeanColour(), VectorStore(tmp_path / "scratch")
     inventory = take_inventory(folder, articles)
-    assert (
-        embed_missing(inventory, folder, store, lambda: network, config=CONFIG, logger=LOGGER) == 4
-    )
+    run = embed_missing(inventory, folder, store, lambda: network, config=CONFIG, logger=LOGGER)
+    assert (run.wanted, run.embedded) == (4, 4)
     assert store.take([i.sha256 for i in inventory.images])[:, 0].tolist() == [
         0, 10, 20, 30, 40, 50, 60,
     ]  # fmt: skip
@@ -115,12 +121,14 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path, folder, articles):
 def test_the_network_is_not_built_for_nothing(tmp_path, folder, articles):
     inventory = take_inventory(folder, articles)
     store = VectorStore(tmp_path / "scratch")
-    store.remember([i.sha256 for i in inventory.images], np.zeros((7, 2048), np.float32))
+    np.save(tmp_path / "earlier.npy", np.zeros((7, 2048), np.float32))
+    store.remember(tmp_path / "earlier.npy", [i.sha256 for i in inventory.images])
 
     def build():
         raise AssertionError("built")
 
-    assert embed_missing(inventory, folder, store, build, config=CONFIG, logger=LOGGER) == 0
+    run = embed_missing(inventory, folder, store, build, config=CONFIG, logger=LOGGER)
+    assert (run.wanted, run.embedded) == (0, 0)
 
 
 def test_an_image_that_changes_meanwhile_is_tried_again(
@@ -133,3 +141,53 @@ def test_an_image_that_changes_meanwhile_is_tried_again(
             inventory, folder, VectorStore(tmp_path / "s"), MeanColour, config=CONFIG, logger=LOGGER
         )
     assert e.value.exit_code == 1
+
+
+def test_decoding_goes_on_while_the_engine_works_but_not_without_end(
+    tmp_path, folder, articles, monkeypatch
+):
+    decoded: list[str] = []
+    read = ImageFolder.read
+
+    def record(self: ImageFolder, article_id: str) -> bytes:
+        decoded.append(article_id)
+        return read(self, article_id)
+
+    # Two taken by the engine and two waiting at the first batch, since it asks for one first.
+    expected = [4, 6, 7, 7]
+    seen: list[int] = []
+
+    class Slow(MeanColour):
+        def embed(self, pixels: np.ndarray) -> np.ndarray:
+            latest = time.monotonic() + 10
+            while len(decoded) < expected[len(seen)] and time.monotonic() < latest:
+                time.sleep(0.01)
+            time.sleep(0.1)  # for one too many
+            seen.append(len(decoded))
+            return super().embed(pixels)
+
+    inventory = take_inventory(folder, articles)
+    monkeypatch.setattr(ImageFolder, "read", record)
+    config = CONFIG.model_copy(update={"decode_ahead": 3, "workers": 2})
+    store = VectorStore(tmp_path / "scratch")
+    embed_missing(inventory, folder, store, Slow, config=config, logger=LOGGER)
+    assert seen == expected
+
+
+def test_facts_say_where_the_time_went(tmp_path, folder, articles):
+    class Slow(MeanColour):
+        def embed(self, pixels: np.ndarray) -> np.ndarray:
+            time.sleep(0.05)
+            return super().embed(pixels)
+
+    store = VectorStore(tmp_path / "scratch")
+    inventory = take_inventory(folder, articles)
+    run = embed_missing(inventory, folder, store, Slow, config=CONFIG, logger=LOGGER)
+    facts = run.facts()
+    assert set(facts) == {
+        "start_seconds", "decode_seconds", "wait_seconds", "engine_seconds", "write_seconds",
+        "images_per_second",
+    }  # fmt: skip
+    assert 0.2 <= facts["engine_seconds"] < 2
+    assert 1 < facts["images_per_second"] <= 7 / 0.2
+    assert run.counts(inventory) == {"embedded": 7, "reused": 0}

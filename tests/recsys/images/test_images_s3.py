@@ -79,7 +79,9 @@ def test_an_images_folder_that_comes_later_is_seen(s3, encode):
 
 
 class MeanColour:
-    """Stands in for the network: a vector is the mean red, green and blue."""
+    """Stands in for the engine: a vector is the mean red, green and blue."""
+
+    batch_size = 4
 
     def embed(self, pixels: np.ndarray) -> np.ndarray:
         vectors = np.zeros((len(pixels), 2048), dtype=np.float32)
@@ -94,7 +96,7 @@ def test_the_job_reads_and_writes_buckets(s3, data, encode, tmp_path, monkeypatc
         built.append(MeanColour())
         return built[-1]
 
-    monkeypatch.setattr("jobs.embed_images.build_embedder", build)
+    monkeypatch.setattr("recsys.images.engines.choose.Choice.build", build)
     lake = Lake(f"{s3.address}/lake")
     articles = pa.table(
         {field.name: pa.nulls(2, field.type) for field in CLEANED_ARTICLES}

@@ -1,8 +1,10 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from recsys.images.load import ImageFault, Reason, decode
+from recsys.images.load import ImageFault, Reason, decode, thumbnail
 
 MAX_PIXELS = 10_000
 
@@ -11,7 +13,7 @@ def pixel(data: bytes) -> list[int]:
     """The colour in the middle of the decoded picture."""
     decoded = decode(data, max_pixels=MAX_PIXELS)
     assert decoded.shape == (224, 224, 3)
-    assert decoded.dtype == np.float32
+    assert decoded.dtype == np.uint8
     return [round(float(value)) for value in decoded[112, 112]]
 
 
@@ -104,3 +106,24 @@ def test_the_limit_itself_is_allowed(encode):
     assert pixel(encode(size=(100, 100))) == [255, 0, 0]
     with pytest.raises(ImageFault):
         decode(encode(size=(100, 101)), max_pixels=MAX_PIXELS)
+
+
+def test_a_large_jpeg_is_reduced_as_it_is_decoded_and_looks_the_same(encode):
+    """A picture of soft shapes, as photographs are, at H&M's usual size."""
+    coarse = np.random.default_rng(3).integers(0, 256, (24, 16, 3), dtype=np.uint8)
+    content = np.asarray(Image.fromarray(coarse).resize((1166, 1750), Image.Resampling.BICUBIC))
+    data = encode(content, format="JPEG", quality=95)
+    expected = Image.open(io.BytesIO(data)).resize((224, 224), Image.Resampling.BILINEAR)
+    off = np.abs(decode(data, max_pixels=3_000_000).astype(int) - np.asarray(expected))
+    assert off.mean() < 0.5
+    assert off.max() <= 4
+
+
+def test_a_thumbnail_is_upright_and_keeps_its_proportions(encode):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    data = encode("red", format="JPEG", size=(900, 600), exif=exif)
+    small = Image.open(io.BytesIO(thumbnail(data, max_pixels=1_000_000, height=150)))
+    assert (small.format, small.size) == ("JPEG", (100, 150))
+    with pytest.raises(ImageFault):
+        thumbnail(b"", max_pixels=1_000_000, height=150)

@@ -1,0 +1,1 @@
+"""What can run the network: OpenVINO or TensorFlow, on this machine's processor or its GPUs."""

@@ -1,0 +1,60 @@
+"""OpenVINO on the processor: the same Keras network, converted."""
+
+import os
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from recsys.images.load import SIZE, Pixels
+from recsys.images.matrix import FloatArray
+
+#: What OpenVINO calls them.
+PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+
+
+class OpenVinoEngine:
+    """A stream a core, each with one image at a time.
+
+    So cores never wait for each other, and no image's vector depends on others, on how many there
+    are, or on the number of cores.
+    """
+
+    def __init__(self, network: Any, *, precision: str, batch_size: int) -> None:
+        import openvino
+
+        self.cores = os.cpu_count() or 1
+        #: Enough for each core, since all wait for the last image of a batch.
+        self.batch_size = max(batch_size, 16 * self.cores)
+        core = openvino.Core()
+        # By way of a folder: `openvino.convert_model` would tell Intel that it was called.
+        with tempfile.TemporaryDirectory() as folder:
+            network.export(folder, format="tf_saved_model", verbose=False)
+            model = core.read_model(folder)
+            model.reshape([1, SIZE, SIZE, 3])
+            compiled = core.compile_model(
+                model,
+                "CPU",
+                {
+                    "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
+                    "NUM_STREAMS": self.cores,
+                    "INFERENCE_NUM_THREADS": self.cores,
+                    # Decoders share the cores.
+                    "ENABLE_CPU_PINNING": False,
+                },
+            )
+        self.dim = compiled.output(0).shape[1]
+        self._queue = openvino.AsyncInferQueue(compiled, 2 * self.cores)
+
+    def embed(self, pixels: Pixels) -> FloatArray:
+        """Return the vectors `[n, DIM]` of images `[n, SIZE, SIZE, 3]`."""
+        vectors = np.empty((len(pixels), self.dim), np.float32)
+
+        def keep(request: Any, at: int) -> None:
+            vectors[at] = request.get_output_tensor().data[0]
+
+        self._queue.set_callback(keep)
+        for at in range(len(pixels)):
+            self._queue.start_async({0: pixels[at : at + 1]}, at)
+        self._queue.wait_all()
+        return vectors
