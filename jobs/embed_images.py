@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from recsys.images.contact import ContactSheet
-from recsys.images.embed import embed_missing
+from recsys.images.embed import Embedding, embed_missing
 from recsys.images.engines.choose import choose_engine
 from recsys.images.inventory import ImageFolder, Inventory, take_inventory
 from recsys.images.layout import REDUCED, read_listing, stored_vectors, write_vectors
@@ -56,10 +56,10 @@ def build(job: Job) -> None:
         job.facts |= run.facts()
         with step.write("images.embeddings") as draft:
             draft.notes |= {"weights": weights.note, "engine": engine.numerics}
-            draft.notes |= {"generation": generation, "has_folder": inventory.has_folder}
+            draft.notes["generation"] = generation
             draft.counts |= run.counts(inventory)
             sheet = ContactSheet.of(folder, catalogue, max_pixels=images.max_pixels)
-            _write_vectors(job, draft, inventory, store, sheet)
+            _write_vectors(job, draft, inventory, store, run=run, sheet=sheet)
     with step.write("rejected.images") as draft:
         job.lake.put_table(draft, inventory.rejected_table())
         draft.counts |= Counter(str(reason) for reason in inventory.rejected.values())
@@ -67,7 +67,13 @@ def build(job: Job) -> None:
 
 
 def _write_vectors(
-    job: Job, draft: Draft, inventory: Inventory, store: VectorStore, sheet: ContactSheet
+    job: Job,
+    draft: Draft,
+    inventory: Inventory,
+    store: VectorStore,
+    *,
+    run: Embedding,
+    sheet: ContactSheet,
 ) -> None:
     """Write the vectors and the page about them."""
     images = job.config.images
@@ -77,13 +83,14 @@ def _write_vectors(
         pictures = sheet.rows(inventory, Matrix(folder / REDUCED), seed=job.config.seed)
         page = render(
             inventory, reduction, pictures, run_date=job.run_date, variance=images.pca_variance,
-            facts={**draft.notes, **draft.counts, **job.facts},
+            facts={**draft.notes, **draft.counts, **run.facts()},
         )  # fmt: skip
         job.lake.write_text(images_page_path(job.run_date.isoformat()), page)
         for file in sorted(folder.iterdir()):
             job.lake.put(draft, file.name, file)
     draft.rows = len(inventory.images)
     draft.notes["components"] = len(reduction.components)
+    draft.notes["has_folder"] = inventory.has_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
