@@ -33,6 +33,7 @@ from recsys.digest import sha256_of_code, sha256_of_json
 from recsys.errors import RecsysError
 from recsys.faults import explained_store
 from recsys.manifest import fingerprint_of_parts
+from recsys.memory import keep_freed_memory
 from recsys.paths import Partition
 from recsys.remembered import remembered_sha256
 from recsys.step import Step
@@ -189,6 +190,7 @@ def run_job(
     """
     args = _parse(argv, name=name, description=description, add_arguments=add_arguments)
     log.configure(args.log_level)
+    keep_freed_memory()
     logger = log.get_logger(name)
     started = time.monotonic()
     job: Job | None = None

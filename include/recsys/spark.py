@@ -21,6 +21,7 @@ from pyspark.sql.types import StructType
 from recsys.config import Config
 from recsys.errors import DataError
 from recsys.java import ensure_java
+from recsys.memory import keep_freed_memory
 from recsys.staging import hadoop_settings, readable, scratch
 from recsys.storage import open_store
 
@@ -116,6 +117,7 @@ def by_workers(frame: DataFrame, work: Work, schema: pa.Schema) -> DataFrame:
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         os.environ.update(store)
+        keep_freed_memory()
         yield from work(batches)
 
     return frame.mapInArrow(run, to_struct(schema))

@@ -56,6 +56,7 @@ class Cleaner:
         limits: for valid rows.
         kept: address of the folder for days.
         aside: address of the folder for rejected rows.
+        is_small: whether the pieces hold few rows, beside all customers.
     """
 
     pieces: tuple[Piece, ...]
@@ -64,10 +65,12 @@ class Cleaner:
     limits: Limits
     kept: str
     aside: str
+    is_small: bool
 
     def check(self, number: int) -> tuple[int, pa.Table]:
         """Return how many rows a piece has and the valid ones; write those that are not."""
-        piece, known = self.pieces[number], read_known(self.articles, self.customers)
+        piece = self.pieces[number]
+        known = read_known(self.articles, self.customers, for_few=self.is_small)
         lines = read_lines(piece)
         valid, refused = check_transactions(lines, known, self.limits, day=piece.day)
         if len(refused):

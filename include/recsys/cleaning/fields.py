@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recsys.cleaning.known import Ids, Known
+from recsys.cleaning.known import Ids, Known, ScannedIds
 from recsys.cleaning.reasons import ARTICLE_ID, CUSTOMER_ID, VALID, Faults, Reason, fault
 from recsys.columns import PADDING_KEY
 
@@ -81,7 +81,7 @@ def _judge_each(
 
 
 def _judge_ids(
-    texts: pa.StringArray, known: Ids, pattern: str, malformed: Reason, unknown: Reason
+    texts: pa.StringArray, known: Ids | ScannedIds, pattern: str, malformed: Reason, unknown: Reason
 ) -> Judged:
     keys = known.find(texts)
     faults = np.full(len(texts), VALID, np.int8)

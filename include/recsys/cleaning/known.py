@@ -70,31 +70,58 @@ class Ids:
 
 
 @dataclass(frozen=True)
+class ScannedIds:
+    """n ids with their keys, all of them looked at by each question: for a few, no table is made.
+
+    keys: int32 [n].
+    """
+
+    ids: pa.ChunkedArray
+    keys: NDArray[np.int32]
+
+    def find(self, ids: pa.StringArray) -> NDArray[np.int32]:
+        """Return what `Ids.find` does."""
+        places = np.flatnonzero(pc.is_in(self.ids, value_set=ids))
+        known = self.ids.take(pa.array(places)).combine_chunks()
+        found = pc.index_in(ids, value_set=known).fill_null(len(known))
+        keys = np.append(self.keys[places], np.int32(PADDING_KEY))
+        return np.asarray(keys[found.to_numpy()], np.int32)
+
+
+@dataclass(frozen=True)
 class Known:
     """The valid articles and customers."""
 
-    articles: Ids
-    customers: Ids
+    articles: Ids | ScannedIds
+    customers: Ids | ScannedIds
 
 
 @lru_cache(maxsize=1)
-def read_known(articles: tuple[str, ...], customers: tuple[str, ...]) -> Known:
+def read_known(articles: tuple[str, ...], customers: tuple[str, ...], *, for_few: bool) -> Known:
     """Return what files of cleaned.articles and cleaned.customers hold.
 
     A process reads the same files once: files of the lake never change.
+
+    Args:
+        articles: addresses of files.
+        customers: likewise.
+        for_few: whether only a few are asked for.
     """
     return Known(
-        _read(articles, C.ARTICLE_ID, C.ARTICLE_KEY),
-        _read(customers, C.CUSTOMER_ID, C.CUSTOMER_KEY),
+        _read(articles, C.ARTICLE_ID, C.ARTICLE_KEY, for_few=for_few),
+        _read(customers, C.CUSTOMER_ID, C.CUSTOMER_KEY, for_few=for_few),
     )
 
 
-def _read(files: Sequence[str], id_column: str, key_column: str) -> Ids:
+def _read(
+    files: Sequence[str], id_column: str, key_column: str, *, for_few: bool
+) -> Ids | ScannedIds:
     fs, _ = open_store(files[0])
     paths = [fs._strip_protocol(file) for file in files]
     data = pa.dataset.dataset(paths, filesystem=fs, format="parquet")
     table = data.to_table(columns=[id_column, key_column])
-    return Ids.of(table[id_column].combine_chunks(), table[key_column].to_numpy())
+    ids, keys = table[id_column], table[key_column].to_numpy()
+    return ScannedIds(ids, keys) if for_few else Ids.of(ids.combine_chunks(), keys)
 
 
 def _words(ids: pa.StringArray, width: int) -> Words:

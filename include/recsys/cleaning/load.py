@@ -74,6 +74,8 @@ def _clean(
 ) -> Done:
     """Clean pieces in this process if they are few, else by Spark, of which starting takes long."""
     articles, customers = job.partition("cleaned.articles"), job.partition("cleaned.customers")
+    rows = estimate_rows(file for source in sources for file in source.files)
+    is_small = rows < job.config.spark.small_rows
     cleaner = Cleaner(
         tuple(pieces),
         articles=tuple(job.lake.files(articles)),
@@ -81,9 +83,9 @@ def _clean(
         limits=Limits(datetime.now(UTC).date(), job.config.cleaning.max_price),
         kept=kept.path,
         aside=aside.path,
+        is_small=is_small,
     )
-    rows = estimate_rows(file for source in sources for file in source.files)
-    if rows < job.config.spark.small_rows:
+    if is_small:
         return clean_here(cleaner)
     from recsys.cleaning.spread import clean_by_workers
     from recsys.spark import build_session

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys.cleaning.known import Ids
+from recsys.cleaning.known import Ids, ScannedIds
 from recsys.errors import RecsysError
 
 
@@ -17,13 +17,19 @@ def test_known_ids_have_their_keys_and_others_none(width: int) -> None:
     keys = {name: key for key, name in enumerate(rng.sample(ids, len(ids) // 2), start=2)}
     table = Ids.of(pa.array(list(keys)), np.array(list(keys.values())))
     asked = [*ids, "", "x" * width, ids[0] + "0", ids[0][:-1], "\u00e9" * width, *ids[::-1]]
-    found = table.find(pa.array(asked))
-    assert found.dtype == np.int32
-    assert found.tolist() == [keys.get(name, 0) for name in asked]
+    chunks = pa.chunked_array([list(keys)[:9], list(keys)[9:]])
+    scanned = ScannedIds(chunks, np.array(list(keys.values()), np.int32))
+    for found in (table.find(pa.array(asked)), scanned.find(pa.array(asked))):
+        assert found.dtype == np.int32
+        assert found.tolist() == [keys.get(name, 0) for name in asked]
 
 
 def test_nothing_is_known_by_an_empty_table() -> None:
-    assert Ids.of(pa.array([], pa.string()), np.array([])).find(pa.array(["a", ""])).sum() == 0
+    nothing = pa.array([], pa.string())
+    assert Ids.of(nothing, np.array([])).find(pa.array(["a", ""])).sum() == 0
+    scanned = ScannedIds(pa.chunked_array([nothing]), np.empty(0, np.int32))
+    assert scanned.find(pa.array(["a", ""])).tolist() == [0, 0]
+    assert scanned.find(nothing).tolist() == []
 
 
 def test_slices_are_looked_up_as_they_are() -> None:

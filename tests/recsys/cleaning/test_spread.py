@@ -62,7 +62,11 @@ def make_cleaner(folder: Path, out: str, inputs: dict[str, tuple[str, ...]]) -> 
         pieces += cut_file(str(folder / name), file=name, day=day, piece_bytes=20_000)
     assert len(pieces) > 10
     kept, aside = str(folder / out / "kept"), str(folder / out / "aside")
-    return Cleaner(tuple(pieces), **inputs, limits=LIMITS, kept=kept, aside=aside)
+    # Who is known is looked up by a table of all in one case, and by looking at all in the other.
+    is_small = out == "here"
+    return Cleaner(
+        tuple(pieces), **inputs, limits=LIMITS, kept=kept, aside=aside, is_small=is_small
+    )
 
 
 def written(folder: Path) -> dict[str, bytes]:
