@@ -7,7 +7,7 @@ BIN = .venv/bin
 export DATA POLICY K OUT VERSION
 
 .DEFAULT_GOAL := help
-.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data bench-train bench-topk bench-publish bench-trees bench-nightly quality help
+.PHONY: run up down status psql export promote test lint types check-imports pytest install-dev lock format clean bench-data bench-train bench-topk bench-publish bench-trees bench-images bench-nightly quality help
 
 run: ## The main job: install, start, refresh, show. [DATA=folder] [POLICY=none|all] [K=12]
 	@$(STACK) run $${DATA:+--data "$$DATA"} $${POLICY:+--policy "$$POLICY"} $${K:+--k "$$K"}
@@ -71,6 +71,9 @@ bench-publish: install-dev ## Publishing at H&M's size, beside a bare COPY, and 
 
 bench-trees: install-dev ## Scoring by trees beside LightGBM's own: [ARGS="--rounds 3"]
 	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_trees $(ARGS)
+
+bench-images: install-dev ## Images to vectors, each engine beside plain Keras: [ARGS="--images 1000 20000"]
+	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_images $(ARGS)
 
 bench-nightly: install-dev ## Candidates, ranking, publishing at 1, 10, 100 %: [ARGS="--scales 1"]
 	@PYTHONPATH=include $(BIN)/python -m benchmarks.bench_nightly $(ARGS)

@@ -1,0 +1,1 @@
+"""What `bench_images` is made of."""
