@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.checks.drift import Drift
 from recsys.checks.profile import Days
 from recsys.checks.result import Check, Histogram, Status, count_by_status
 from recsys.checks.rules import Account, usual_days
 from recsys.config import DailyRowsConfig
+from recsys.pages import page_templates
 
 #: The worst first, and then as they were made.
 ORDER = (Status.BREACH, Status.WARNING, Status.OK)
@@ -36,16 +34,9 @@ def render(
         days: bars of days, as `day_bars` makes them.
         drifts: features beside those of the check before.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = lambda value: "-" if value is None else f"{value:.4g}"
-    environment.filters["number"] = lambda value: f"{value:,}"
-    return environment.get_template("checks.html.jinja").render(
+    templates = page_templates(__file__)
+    templates.filters["figure"] = lambda value: "-" if value is None else f"{value:.4g}"
+    return templates.get_template("checks.html.jinja").render(
         layer=layer,
         run_date=run_date,
         counts=count_by_status(checks),

@@ -1,13 +1,11 @@
 """The evaluation report as one page that needs nothing but a browser."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.judge import MODEL
 from recsys.evaluation.report import ALS, BASELINES, CHAMPION, POPULARITY, name_at
+from recsys.pages import page_templates
 
 METHODS: dict[str, str] = {
     MODEL: "This model",
@@ -54,16 +52,9 @@ NOT_CURVES = ("epoch", "seconds", "pairs_per_second")
 
 def render(report: Mapping[str, Any]) -> str:
     """Return the page of a report, as `build_report` makes it: HTML with its styles and charts."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["score"] = lambda value: f"{value:.4f}"
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
-    return environment.get_template("report.html.jinja").render(
+    templates = page_templates(__file__)
+    templates.filters["score"] = lambda value: f"{value:.4f}"
+    return templates.get_template("report.html.jinja").render(
         report=report,
         verdicts=[
             verdict(report, mode, other=other)

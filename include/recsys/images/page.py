@@ -3,16 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.images.contact import Picture
 from recsys.images.inventory import Inventory
 from recsys.images.load import Reason
 from recsys.images.pca import Reduction
+from recsys.pages import page_templates
 
 #: What each reason means, in words.
 REASONS: dict[Reason, str] = {
@@ -47,17 +46,9 @@ def render(
         variance: the share that the PCA was to keep.
         facts: weights, engine and what they did, by name, shown as they are.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = lambda value: f"{value:,}"
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
+    templates = page_templates(__file__)
     held = np.cumsum(reduction.explained_variance_ratio)
-    return environment.get_template("images.html.jinja").render(
+    return templates.get_template("images.html.jinja").render(
         run_date=run_date,
         has_folder=inventory.has_folder,
         images=len(inventory.images),
