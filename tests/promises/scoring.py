@@ -30,7 +30,7 @@ RUN_DATE = date(2020, 9, 1)
 CUSTOMERS, ARTICLES, DIM = 1_000, 200, 8
 SHARD_CUSTOMERS = 100
 SETTINGS = (f"candidates.shard_customers={SHARD_CUSTOMERS}", "candidates.ease.min_customers=2")
-#: What runs a job that halts at its n-th shard, before it is written or when half of it is.
+#: What runs a job that halts at its n-th shard of customers, before it is written or when half is.
 SCRIPT = """
 import importlib, sys
 from pathlib import Path
@@ -38,11 +38,12 @@ import pyarrow.parquet as pq
 from recsys.inference.run import Scorer
 from tests.promises.scoring import load_scorer
 job, shard, where, *argv = sys.argv[1:]
+folder = {"generate_candidates": "/candidates/pairs/", "rank_candidates": "/recommendations/lists/"}
 Scorer.load = load_scorer
 healthy, written = pq.write_table, []
 def write_table(table, target, **options):
     healthy(table, target, **options)
-    if isinstance(target, Path):  # a shard on its way; other tables go to addresses
+    if isinstance(target, Path) and folder[job] in str(target):  # a shard on its way
         written.append(target)
         if len(written) == int(shard) + 1:
             whole = target.read_bytes()

@@ -38,7 +38,8 @@ def test_the_input_is_prepared_as_the_network_was_trained(network):
     resnet = network.get_layer("resnet152")
     prepared = pixels(2)[..., ::-1].astype(np.float32) - [103.939, 116.779, 123.68]
     expected = resnet.predict_on_batch(prepared.astype(np.float32))
-    np.testing.assert_allclose(network.predict_on_batch(pixels(2)), expected, rtol=1e-5)
+    # 152 layers of sums in float32, in another order; a channel out of place would be far off.
+    np.testing.assert_allclose(network.predict_on_batch(pixels(2)), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_the_seed_makes_the_random_weights(network):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,11 +40,23 @@ def network() -> Any:
     return small_network()
 
 
-def keras_vectors(network: Any, pixels: np.ndarray) -> np.ndarray:
-    """What plain Keras makes of them, in float32 whatever the engine before set for the process."""
+def multiply_float32() -> None:
+    """Undo what an engine set for the whole process."""
     import tensorflow as tf
 
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leave_no_trace() -> Iterator[None]:
+    """The models' tests run in this process too, and mean float32."""
+    yield
+    multiply_float32()
+
+
+def keras_vectors(network: Any, pixels: np.ndarray) -> np.ndarray:
+    """What plain Keras makes of them, in float32 whatever the engine before set for the process."""
+    multiply_float32()
     return network.predict_on_batch(pixels)
 
 
