@@ -38,9 +38,9 @@ import numpy as np
 from benchmarks.images.photographs import read_pixels, write_photographs
 from benchmarks.images.ways import CALIBRATED
 from benchmarks.measure import GIB, REPOSITORY, measure, write_result
-from recsys.images.engines.choose import Choice, has_bfloat16
+from recsys.images.engines.choose import Choice, Name, Precision, has_bfloat16
 
-ENGINES = ("openvino", "tensorflow")
+ENGINES: tuple[Name, ...] = ("openvino", "tensorflow")
 #: So many photographs are also embedded with random weights.
 RANDOM = 64
 
@@ -82,8 +82,8 @@ def run(
     if weights is None:
         _child(folder, "calibrate")
     used = str(weights.resolve() if weights else folder / CALIBRATED)
-    precisions = ["float32", *(["bfloat16"] if has_bfloat16() else [])]
-    names = [Choice(e, "cpu", p).numerics for e in ENGINES for p in reversed(precisions)]  # type: ignore[arg-type]
+    precisions: list[Precision] = ["bfloat16", "float32"] if has_bfloat16() else ["float32"]
+    names = [Choice(e, "cpu", p).numerics for e in ENGINES for p in precisions]
     engines = _compared(folder, names, used, photographs)
     random = _compared(folder, names, "random", min(RANDOM, photographs))
     keras = engines.pop("keras")

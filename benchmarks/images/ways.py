@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,13 +60,10 @@ def tensors(folder: Path, way: str, weights: str, count: int) -> dict[str, float
     pixels = np.load(folder / "pixels.npy")[:count]
     started = time.perf_counter()
     if way == "keras":
-        network = _network(weights)
-        embed = lambda some: network.predict(some, batch_size=32, verbose=0)  # noqa: E731
-        embed(pixels[:32])
+        embed = partial(_network(weights).predict, batch_size=CONFIG.batch_size, verbose=0)
     else:
-        engine = _engine(way, weights)
-        embed = lambda some: _embed(engine, some)  # noqa: E731
-        embed(pixels[: engine.batch_size])
+        embed = partial(_embed, _engine(way, weights))
+    embed(pixels[: CONFIG.batch_size])
     start = time.perf_counter() - started
     clock = Clock()
     vectors = embed(pixels)

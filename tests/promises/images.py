@@ -8,6 +8,7 @@ SECONDS are slept after each batch, so that there is time to kill it.
 import sys
 import time
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from jobs import embed_images
@@ -39,8 +40,8 @@ def main(argv: list[str]) -> int:
         engine = build(choice, small_network, batch_size=batch_size)
         return SmallBatches(engine, float(argv[0]))
 
-    Choice.build = build_small  # type: ignore[method-assign]
-    return embed_images.main(argv[1:])
+    with patch.object(Choice, "build", build_small):
+        return embed_images.main(argv[1:])
 
 
 if __name__ == "__main__":

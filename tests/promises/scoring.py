@@ -7,9 +7,11 @@ from its key. All else is what the jobs do.
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -59,7 +61,7 @@ class MadeUpModel:
     """Scores by vectors that follow from the keys."""
 
     encoder = pca = trees = None
-    rankers: dict[str, str] = {}  # noqa: RUF012
+    rankers: Mapping[str, str] = MappingProxyType({})
 
     def article_vectors(self, snapshot: Snapshot) -> np.ndarray:
         return _vectors(np.arange(ARTICLES + 2))

@@ -66,6 +66,7 @@ class Trainer:
             "pairs_per_second": self.examples.articles[:rows].size / seconds,
         }
 
+    # TensorFlow has no types, so that mypy knows nothing of what decorates.
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])  # type: ignore[untyped-decorator]
     def step(self, rows: Any) -> Any:
         """Learn from the positives `rows` [batch]; return both losses, [2]."""

@@ -30,6 +30,7 @@ def software() -> ModuleType:
 def unit(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, software: ModuleType
 ) -> None:
+    # Without the unit its instructions would kill the process.
     if request.param == "matrix unit" and not has_matrix_unit():
         pytest.skip("this processor has no matrix unit: the same tests run with one in software")
     monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: request.param != "blas")
