@@ -8,7 +8,8 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 
 from recsys.digest import sha256_of_file, sha256_of_json
-from recsys.storage import Lake, open_store
+from recsys.storage import Lake
+from recsys.store import open_store
 
 #: A file changed twice within the clock's step can keep its times: none so young is remembered.
 SETTLED_S = 2.0

@@ -23,7 +23,7 @@ from recsys.errors import DataError
 from recsys.java import ensure_java
 from recsys.memory import keep_freed_memory
 from recsys.staging import hadoop_settings, readable, scratch
-from recsys.storage import open_store
+from recsys.store import open_store
 
 #: What a worker says of a file that it wrote.
 FILES = pa.schema([("file", pa.string()), ("rows", pa.int64())])

@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 
 from recsys.errors import ConfigError
 from recsys.faults import endpoint_url
-from recsys.storage import open_store
+from recsys.store import open_store
 
 #: What Hadoop calls the stores that it has another name for.
 HADOOP_SCHEMES = {"s3": "s3a"}

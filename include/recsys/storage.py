@@ -4,7 +4,6 @@ A writer fills a fresh attempt folder; the partition becomes visible when its ma
 and replaced atomically, names that folder. Readers follow the manifest and never list folders.
 """
 
-import os
 import posixpath
 import shutil
 import tempfile
@@ -17,15 +16,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet
-from fsspec.implementations.local import LocalFileSystem
 
 from recsys.errors import DataError, MissingPartitionError, RecsysError
 from recsys.manifest import Manifest, Part, fingerprint_of_parts
 from recsys.paths import WRITTEN_BY, Partition
+from recsys.store import Store
 
 MANIFEST = "_manifest.json"
 
@@ -43,31 +41,8 @@ class Draft:
     counting: Lock = field(default_factory=Lock, repr=False)
 
 
-class Lake:
-    """All layers of one data folder, under one root (a folder or an address like s3://b/p)."""
-
-    def __init__(self, root: str) -> None:
-        self.fs, self.root = open_store(root)
-        self.is_local = isinstance(self.fs, LocalFileSystem)
-
-    def address(self, relative: str) -> str:
-        """Return the full address of a path below the root, as other libraries want it."""
-        path = f"{self.root}/{relative}"
-        return path if self.is_local else str(self.fs.unstrip_protocol(path))
-
-    def reach(self) -> None:
-        """Ask the store once: what is wrong with it is known before work starts.
-
-        Raises:
-            OSError: the store has no such bucket, or refuses; see `recsys.faults.explained_store`.
-        """
-        if self.is_local:
-            return
-        try:
-            self.fs.ls(self.root, detail=False)
-        except FileNotFoundError as error:
-            if error.__cause__ is not None:
-                raise  # the store's own word; else the lake is only empty
+class Lake(Store):
+    """All layers of one data folder, under one root."""
 
     def manifest(self, partition: Partition) -> Manifest | None:
         """Return the committed manifest, or None where nothing was committed."""
@@ -191,16 +166,6 @@ class Lake:
             raise DataError(f"{partition} has nothing since {since} and before {before}")
         return pa.dataset.dataset(files, filesystem=self.fs, format="parquet")
 
-    def read_folder(self, address: str) -> pa.Table:
-        """Return the Parquet files of a folder of the lake that is no partition, as one table."""
-        path = self.fs._strip_protocol(address)
-        return pa.dataset.dataset(path, filesystem=self.fs, format="parquet").to_table()
-
-    def read_file(self, address: str) -> pa.Table:
-        """Return one of the files of `files`."""
-        path = self.fs._strip_protocol(address)
-        return pa.parquet.read_table(path, filesystem=self.fs)
-
     def show(
         self,
         partition: Partition,
@@ -306,42 +271,6 @@ class Lake:
         self.write_text(f"{partition.folder}/{MANIFEST}", manifest.model_dump_json(indent=2))
         self._remove_other_attempts(folder, keep=attempt)
 
-    @contextmanager
-    def scratch(self, name: str) -> Iterator[str]:
-        """Yield the address of an empty folder for data on their way; it is gone after the block.
-
-        What a killed writer left there goes when the next one of that name begins.
-        """
-        folder = f"{self.root}/scratch/{name}"
-        if self.fs.exists(folder):
-            self.fs.rm(folder, recursive=True)
-        if self.is_local:
-            self.fs.makedirs(folder)
-        try:
-            yield self.address(f"scratch/{name}")
-        finally:
-            if self.fs.exists(folder):
-                self.fs.rm(folder, recursive=True)
-
-    def write_text(self, relative: str, text: str) -> None:
-        """Replace a small file below the root atomically."""
-        if not self.is_local:
-            self.fs.pipe_file(f"{self.root}/{relative}", text.encode())
-            return
-        path = Path(self.root, relative)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-
-    def read_text(self, relative: str) -> str | None:
-        """Return a small file below the root, None where there is none."""
-        path = f"{self.root}/{relative}"
-        return str(self.fs.cat_file(path), "utf-8") if self.fs.exists(path) else None
-
     def put(self, draft: Draft, name: str, source: Path) -> None:
         """Move a finished local file into a draft, under `name`."""
         target = f"{draft.path.rstrip('/')}/{name}"
@@ -369,15 +298,6 @@ class Lake:
             name = path.rstrip("/").rsplit("/", 1)[-1]
             if name.startswith("attempt-") and name != keep:
                 self.fs.rm(path, recursive=True)
-
-
-def open_store(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Return the file system of a path or an address, and the path inside it.
-
-    It never remembers listings: another process may have written since.
-    """
-    fs, path = fsspec.core.url_to_fs(address, use_listings_cache=False)
-    return fs, path
 
 
 def _now() -> str:

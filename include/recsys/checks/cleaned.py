@@ -30,7 +30,7 @@ from recsys.cleaning.raw import LAYOUT
 from recsys.columns import Columns as C
 from recsys.job import Job
 from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV, TRANSACTIONS_CSV
-from recsys.storage import open_store
+from recsys.store import open_store
 
 TRANSACTIONS = "cleaned.transactions"
 #: The tables with one row an id, and its key.

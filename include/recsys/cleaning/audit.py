@@ -9,7 +9,8 @@ import pyarrow.parquet
 from recsys.columns import Columns as C
 from recsys.errors import DataError, RecsysError
 from recsys.schemas import REJECTED
-from recsys.storage import Draft, open_store
+from recsys.storage import Draft
+from recsys.store import open_store
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

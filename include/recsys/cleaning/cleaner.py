@@ -16,7 +16,7 @@ from recsys.cleaning.lines import set_aside
 from recsys.cleaning.pieces import Piece, read_lines
 from recsys.cleaning.transactions import check_transactions, collapse, digest, split_days
 from recsys.columns import Columns as C
-from recsys.storage import open_store
+from recsys.store import open_store
 
 #: Requests to a store at the same time.
 THREADS = 16

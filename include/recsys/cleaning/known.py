@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recsys.columns import PADDING_KEY
 from recsys.columns import Columns as C
 from recsys.errors import RecsysError
-from recsys.storage import open_store
+from recsys.store import open_store
 
 Words = NDArray[np.uint64]
 #: Odd, so that no bit of a word is lost when it is multiplied; from pi.

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.schemas import RAW_TRANSACTIONS
-from recsys.storage import open_store
+from recsys.store import open_store
 
 #: About 600,000 transactions; what is made of a piece takes some ten times its bytes.
 PIECE_BYTES = 64 << 20

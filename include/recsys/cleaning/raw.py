@@ -15,7 +15,7 @@ from recsys.columns import Columns as C
 from recsys.errors import DataError
 from recsys.paths import ARTICLES_CSV, CUSTOMERS_CSV, DROPS_FOLDER, TRANSACTIONS_CSV
 from recsys.schemas import RAW_ARTICLES, RAW_CUSTOMERS, RAW_TRANSACTIONS
-from recsys.storage import open_store
+from recsys.store import open_store
 
 #: The files of a raw folder and their columns, in order.
 LAYOUT: dict[str, tuple[str, ...]] = {

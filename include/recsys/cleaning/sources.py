@@ -11,7 +11,7 @@ from recsys.cleaning.raw import check_file, check_folder, drop_folders
 from recsys.digest import sha256_of_json
 from recsys.errors import DataError
 from recsys.paths import DROPS_FOLDER, TRANSACTIONS_CSV
-from recsys.storage import open_store
+from recsys.store import open_store
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from recsys.digest import sha256_of_json
 from recsys.images.load import Reason
 from recsys.paths import IMAGES_FOLDER, image_path
 from recsys.schemas import REJECTED
-from recsys.storage import open_store
+from recsys.store import open_store
 from recsys.threads import in_threads_ahead
 
 #: The listing that is kept beside the vectors, so that unchanged files are not read again.

@@ -15,7 +15,7 @@ from recsys.errors import ConfigError, DataError
 from recsys.inference.ragged import Keys
 from recsys.job import Job
 from recsys.models.inputs import Snapshot
-from recsys.storage import open_store
+from recsys.store import open_store
 
 Mask = NDArray[np.bool_]
 
