@@ -4,7 +4,7 @@ With a dash for a rounded vector, |q x - q' x'| <= |q - q'| |x| + |q'| |x - x'|,
 in float32 loses. All lengths on the right are measured, with the largest of all candidates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Protocol
@@ -17,16 +17,19 @@ from recsys.errors import DataError
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_instructions import LAYOUT, SIDE, has_matrix_unit
 from recsys.inference.topk_kernel import (
+    BLOCK,
     WIDTH,
     Codes,
     Floats,
     Rounded,
     Task,
+    hold,
     search_bfloat16,
     search_float32,
 )  # fmt: skip
 
 Lengths = NDArray[np.float64]
+Search = Callable[..., NDArray[np.int64]]
 
 #: Four times what float32 loses of a product of two lengths for each dim added, in any order.
 LOSS = 2.0**-22
@@ -85,8 +88,8 @@ class MatrixUnit:
         loss = _rounding(queries, rows)
         error = loss * self.longest + (lengths + loss) * self.loss
         reach, slack = _bounds(lengths, self.longest, error, self.deep)
-        task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k)
-        search_bfloat16(task, Rounded(rows, self.tiles, LAYOUT), found)
+        task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k, found)
+        _by_blocks(search_bfloat16, task, Rounded(rows, self.tiles, LAYOUT))
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`."""
@@ -112,12 +115,21 @@ class Blas:
         """See `Coarse`."""
         lengths = _lengths(queries)
         reach, slack = _bounds(lengths, self.longest, np.zeros(len(queries)), queries.shape[1])
-        task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k)
-        search_float32(task, self.columns, found)
+        task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k, found)
+        _by_blocks(search_float32, task, self.columns)
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`; the number of before is set again afterwards."""
         return _one_blas_thread()
+
+
+def _by_blocks(search: Search, task: Task, coarse: Rounded | Floats) -> None:
+    """Search for blocks of queries; each whose bar was guessed too high is searched for again."""
+    held = hold(task)
+    for start in range(0, len(task.queries), BLOCK):
+        block = (start, min(start + BLOCK, len(task.queries)))
+        for query in search(task, coarse, held, block, True):
+            search(task, coarse, held, (int(query), int(query) + 1), False)
 
 
 @contextmanager

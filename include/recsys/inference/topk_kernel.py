@@ -4,8 +4,9 @@ Tiles of coarse scores only decide what is looked at: a candidate whose coarse s
 `k`-th best by more than twice their error cannot be among the best. What is left is scored in
 float64, pair by pair: what is found depends on neither threads, blocks nor coarse scores.
 
-Numba keeps what it compiled beside this file and compiles anew when this file changes; after a
-change of `topk_instructions.py` alone, empty `__pycache__`.
+Numba keeps what it compiled beside this file and compiles anew when this file changes, not when one
+does that it takes functions from: hence one file, long as it is. After a change of
+`topk_instructions.py` alone, empty `__pycache__`.
 """
 
 from functools import partial
@@ -55,6 +56,7 @@ class Task(NamedTuple):
     offsets: NDArray[np.int64]  # [n + 1], into `excluded`
     excluded: Keys  # [total], keys
     k: int
+    found: Codes  # [n, k], written: the codes of the best; what is not found stays as it is
 
 
 class Rounded(NamedTuple):
@@ -80,8 +82,8 @@ class Held(NamedTuple):
 
 
 @compiled
-def _hold(task: Task) -> Held:
-    """Return room for a block."""
+def hold(task: Task) -> Held:
+    """Return room for what the queries of any block hold, to be used again for each."""
     capacity = -(-max(LEAST, CAPACITY * task.k) // 64) * 64
     return Held(
         np.empty((BLOCK, capacity), np.float32),
@@ -224,22 +226,24 @@ def _reached(scores: Floats, size: int, wanted: int, reach: Any) -> Any:
 
 
 @compiled
-def _finish(held: Held, task: Task, block: tuple[int, int], found: Codes) -> list[int]:
-    """Write the codes of the best of each query of a block; return those to be searched again."""
-    again = []
+def _finish(held: Held, task: Task, block: tuple[int, int]) -> NDArray[np.int64]:
+    """Write the codes of the best of each query of a block, but not of those that it returns.
+
+    Their bars were guessed too high.
+    """
+    missed = np.zeros(block[1] - block[0], np.bool_)
     for query in range(block[0], block[1]):
         slot = query - block[0]
         size = _raise(held, slot, int(held.sizes[slot]), task, query)
         floor = held.floors[slot]
-        if floor > -np.inf and (held.scores[slot, :size] >= floor).sum() < task.k:
-            again.append(query)
-            continue
-        _, codes = _exact(task, query, held.keys[slot, :size])
-        ranks = _ranks(codes)
-        for at in range(size):
-            if ranks[at] < task.k:
-                found[query, ranks[at]] = codes[at]
-    return again
+        missed[slot] = floor > -np.inf and (held.scores[slot, :size] >= floor).sum() < task.k
+        if not missed[slot]:
+            _, codes = _exact(task, query, held.keys[slot, :size])
+            ranks = _ranks(codes)
+            for at in range(size):
+                if ranks[at] < task.k:
+                    task.found[query, ranks[at]] = codes[at]
+    return block[0] + np.flatnonzero(missed)
 
 
 @compiled
@@ -277,31 +281,26 @@ def _dot(one: Floats, other: Floats) -> float:
 
 
 @compiled
-def search_bfloat16(task: Task, rounded: Rounded, found: Codes) -> None:
-    """Find the best of every query with coarse scores of the matrix unit.
+def search_bfloat16(
+    task: Task, rounded: Rounded, held: Held, block: tuple[int, int], guess: bool
+) -> NDArray[np.int64]:
+    """Find the best of a block of queries with coarse scores of the matrix unit.
 
-    Their codes are written to `found` [n, k]; what is not found stays as it is.
+    Args:
+        task: what is searched.
+        rounded: the same vectors.
+        held: what `hold` returned.
+        block: the first query, and the one after the last; at most BLOCK of them.
+        guess: whether bars are raised by a guess of where they will end, which is quicker.
+
+    Returns:
+        int64 [m], the queries whose bars were guessed too high: nothing was found for them.
     """
-    scratch = np.empty((SIDE, WIDTH), np.float32), _hold(task)
-    for start in range(0, len(task.queries), BLOCK):
-        block = (start, min(start + BLOCK, len(task.queries)))
-        _sweep_bfloat16(task, rounded, scratch, block, True)
-        for query in _finish(scratch[1], task, block, found):
-            one = (query, query + 1)
-            _sweep_bfloat16(task, rounded, scratch, one, False)
-            _finish(scratch[1], task, one, found)
-
-
-@compiled
-def _sweep_bfloat16(
-    task: Task, rounded: Rounded, scratch: tuple[Floats, Held], block: tuple[int, int], guess: bool
-) -> None:
-    """Hold what may be among the best of a block of queries; bars are guessed if so told."""
-    (start, end), (tile, held), (rows, tiles, layout) = block, scratch, rounded
+    (start, end), (rows, tiles, layout) = block, rounded
     parts, halves, steps = tiles.shape[:3]
+    tile, lift = np.empty((SIDE, WIDTH), np.float32), 1
     _begin(held, task, block)
     configure(layout.ctypes.data)
-    lift = 1
     for part in range(parts):
         for first in range(0, end - start, SIDE):
             row = rows[start + first].ctypes.data
@@ -317,33 +316,20 @@ def _sweep_bfloat16(
             _lift(held, task, block, lift * WIDTH)
             lift *= 2
     release()
+    return _finish(held, task, block)
 
 
 @compiled
-def search_float32(task: Task, columns: Floats, found: Codes) -> None:
-    """Find the best of every query with coarse scores of BLAS: see `search_bfloat16`.
+def search_float32(
+    task: Task, columns: Floats, held: Held, block: tuple[int, int], guess: bool
+) -> NDArray[np.int64]:
+    """Find the best of a block of queries with coarse scores of BLAS: see `search_bfloat16`.
 
     `columns` float32 [parts, dim, WIDTH] are the candidates.
     """
-    scratch = np.empty((BLOCK, WIDTH), np.float32), _hold(task)
-    for start in range(0, len(task.queries), BLOCK):
-        block = (start, min(start + BLOCK, len(task.queries)))
-        _sweep_float32(task, columns, scratch, block, True)
-        for query in _finish(scratch[1], task, block, found):
-            one = (query, query + 1)
-            _sweep_float32(task, columns, scratch, one, False)
-            _finish(scratch[1], task, one, found)
-
-
-@compiled
-def _sweep_float32(
-    task: Task, columns: Floats, scratch: tuple[Floats, Held], block: tuple[int, int], guess: bool
-) -> None:
-    """See `_sweep_bfloat16`."""
-    (start, end), (tile, held) = block, scratch
-    queries = task.queries[start:end]
+    (start, end), queries = block, task.queries[block[0] : block[1]]
+    tile, lift = np.empty((BLOCK, WIDTH), np.float32), 1
     _begin(held, task, block)
-    lift = 1
     for part in range(len(columns)):
         np.dot(queries, columns[part], tile[: end - start])
         tile[:, len(task.keys) - part * WIDTH :] = -np.inf
@@ -352,3 +338,4 @@ def _sweep_float32(
         if guess and part + 1 == lift:
             _lift(held, task, block, lift * WIDTH)
             lift *= 2
+    return _finish(held, task, block)
