@@ -123,7 +123,7 @@ def _train(job: Job, step: Step, version: str) -> None:
         draft.counts = {"epochs": len(trained.history), "best_epoch": trained.best_epoch}
         draft.notes = {"metrics": metrics, "sha256": digests}
         draft.notes |= {k: v for k, v in images.notes.items() if k == "weights"}
-    shutil.rmtree(kept)
+    shutil.rmtree(kept, ignore_errors=True)  # the model is there, whoever removed these
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -55,9 +55,9 @@ class Refresh:
 def clean_group() -> Clean:
     """Return `clean`: the catalogue with its keys, the transactions, which use them, the checks."""
     with TaskGroup("clean", tooltip="Typed rows; bad ones set aside") as group:
-        catalogue = spark_job("clean_catalogue", hours=1)
+        catalogue = table_job("clean_catalogue", hours=1)
         transactions = spark_job("clean_transactions", hours=3)
-        check = check_job("check_cleaned", hours=1)
+        check = table_job("check_cleaned", hours=1)
         catalogue >> transactions >> check
     return Clean(group, catalogue, check)
 
@@ -91,7 +91,7 @@ def refresh_group() -> Refresh:
     nightly = [ASSETS[d] for d in WRITTEN_BY if d.startswith("features.")]
     with TaskGroup("refresh", tooltip="Tonight's recommendations") as group:
         features = spark_job("build_features", hours=3, outlets=nightly)
-        check_features = check_job("check_features", hours=1)
+        check_features = table_job("check_features", hours=1)
         candidates = gpu_job("generate_candidates", hours=6, needs_database=True)
         rank = gpu_job("rank_candidates", hours=6)
         similar = gpu_job("find_similar_articles", hours=2)
@@ -108,8 +108,8 @@ def spark_job(job: str, *arguments: str, hours: int, **kwargs: Any) -> SparkJobO
     )
 
 
-def check_job(job: str, *, hours: int) -> JobOperator:
-    """Return a job that reads whole tables itself; like a Spark job, one at a time."""
+def table_job(job: str, *, hours: int) -> JobOperator:
+    """Return a job that reads whole tables without Spark; like a Spark job, one at a time."""
     return JobOperator(**_common(job, (), hours), pool=SPARK_POOL)
 
 

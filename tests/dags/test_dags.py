@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-SPARK = {"clean_catalogue", "clean_transactions", "build_features", "build_examples"}
+SPARK = {"clean_transactions", "build_features", "build_examples"}
 TENSORFLOW = {
     "embed_images", "train_models", "evaluate", "generate_candidates", "rank_candidates",
     "find_similar_articles",
 }  # fmt: skip
-CHECKS = {"check_cleaned", "check_features"}
+TABLES = {"clean_catalogue", "check_cleaned", "check_features"}
 DATABASE = {
     "evaluate", "promote_model", "choose_model", "generate_candidates", "publish_recommendations",
     "check_recommendations",
@@ -154,7 +154,7 @@ def test_pools_queues_and_operators(dagbag: Any, dag_id: str) -> None:
         found = (type(task).__name__, task.pool, task.queue)
         if task.job in SPARK:
             assert found == ("SparkJobOperator", "spark", "default"), task.task_id
-        elif task.job in CHECKS:
+        elif task.job in TABLES:
             assert found == ("JobOperator", "spark", "default"), task.task_id
         elif task.job in TENSORFLOW:
             assert found == ("JobOperator", "gpu", "gpu"), task.task_id

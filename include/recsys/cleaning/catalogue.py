@@ -107,7 +107,7 @@ def check_articles(lines: pa.BinaryArray) -> Judged:
     columns = {name: _or_null(texts[name]) for name in RAW_ARTICLES}
     faults = [_judge_id(texts[C.ARTICLE_ID], ARTICLE_ID, Reason.BAD_ARTICLE_ID)]
     for name in ARTICLE_NUMBERS:
-        columns[name], found = _judge_each(texts[name], _judge_number, pa.int32())
+        columns[name], found = _judge_texts(texts[name], _judge_number, pa.int32())
         faults.append(found)
     return _conclude(fields, columns, faults, schema=CLEANED_ARTICLES)
 
@@ -131,7 +131,7 @@ def check_customers(lines: pa.BinaryArray) -> Judged:
         C.AGE: (C.AGE, _judge_years, pa.int16()),
     }
     for name, (raw, judge, kind) in judges.items():
-        columns[name], found = _judge_each(texts[raw], judge, kind)
+        columns[name], found = _judge_texts(texts[raw], judge, kind)
         faults.append(found)
     columns[C.AGE_BAND] = _age_bands(columns[C.AGE])
     unknown = [
@@ -162,12 +162,10 @@ def _conclude(
 ) -> Judged:
     """Return the rows without a fault, in a cleaned table's order, and the first fault of all."""
     first = np.minimum.reduce(faults)
-    judged = fields.faults
-    judged[fields.rows] = first
     names = [name for name in schema.names if name in columns]
     names += [name for name in columns if name not in names]
     table = pa.table([columns[name] for name in names], names=names)
-    return table.filter(pa.array(first == VALID)), judged
+    return table.filter(pa.array(first == VALID)), fields.all_faults(first)
 
 
 def _or_null(texts: pa.StringArray) -> pa.StringArray:
@@ -186,7 +184,7 @@ def _judge_id(texts: pa.StringArray, pattern: str, malformed: Reason) -> Faults:
     return np.where(is_id, VALID, fault(malformed)).astype(np.int8)
 
 
-def _judge_each(texts: pa.StringArray, judge: Judge, kind: pa.DataType) -> tuple[pa.Array, Faults]:
+def _judge_texts(texts: pa.StringArray, judge: Judge, kind: pa.DataType) -> tuple[pa.Array, Faults]:
     """Return what a judge says of each text [n]; each distinct one is judged once, "" is null."""
     coded = texts.dictionary_encode()
     judged = [judge(text) if text else (None, None) for text in coded.dictionary.to_pylist()]

@@ -32,6 +32,12 @@ class Fields:
     rows: NDArray[np.int64]
     faults: Faults
 
+    def all_faults(self, found: Faults) -> Faults:
+        """Return int8 [n], with what was found wrong with the fields [m]."""
+        faults = self.faults.copy()
+        faults[self.rows] = found
+        return faults
+
 
 def split_fields(lines: pa.BinaryArray, split: Split, *, width: int) -> Fields:
     """Return the fields of lines, which are bytes without header and blank lines."""

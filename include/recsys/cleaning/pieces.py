@@ -1,4 +1,4 @@
-"""Raw files of transactions as pieces of whole lines, which one process each can read."""
+"""Raw files as pieces of whole lines, which one process each can read."""
 
 import re
 from dataclasses import dataclass

@@ -35,8 +35,7 @@ def check_transactions(
     fields = split_fields(lines, split_commas, width=len(RAW_TRANSACTIONS))
     columns, found = judge_fields(fields.columns, known, limits, day)
     valid = pa.table([column[found == VALID] for column in columns], schema=ROWS)
-    fields.faults[fields.rows] = found
-    return valid, refuse(pa.chunked_array([lines]), fields.faults)
+    return valid, refuse(pa.chunked_array([lines]), fields.all_faults(found))
 
 
 def collapse(rows: pa.Table) -> pa.Table:

@@ -82,6 +82,7 @@ class ImagesConfig(Frozen):
     decode_ahead: PositiveInt = 128
     #: Vectors are kept on disk every so many images: a killed run goes on from there.
     shard_articles: PositiveInt = 512
+    #: Of a new image; those that have a vector keep it.
     max_pixels: PositiveInt = 50_000_000
     pca_variance: float = Field(default=0.95, gt=0, le=1)
     #: An upper bound of the reduced width, whatever the variance asks for.

@@ -80,7 +80,7 @@ def summarise(
         samples: bootstrap draws of customers, the same for all methods.
         seed: of the draws.
         catalogue: keys of the articles that could be recommended.
-        sales: [articles], pieces lately sold of each key.
+        sales: [articles], pieces of each key sold in the week before each window, all together.
     """
     outcome = outcome.where(outcome.relevant > 0)
     columns = [f"{method} {metric}" for method in outcome.lists for metric in LIST_METRICS]

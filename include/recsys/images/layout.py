@@ -1,5 +1,6 @@
 """The files of `images.embeddings`: which they are, how they are written, and what is reused."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,8 @@ import pyarrow.parquet
 
 from recsys.config import ImagesConfig
 from recsys.images.inventory import Inventory
-from recsys.images.matrix import Matrix
+from recsys.images.matrix import DIM, Matrix
 from recsys.images.pca import Reduction, fit_reduction
-from recsys.images.resnet import DIM
 from recsys.images.store import VectorStore
 from recsys.paths import Partition
 from recsys.storage import Lake
@@ -42,20 +42,24 @@ def write_vectors(
 
 def read_listing(lake: Lake, output: Partition) -> pa.Table | None:
     """Return the listing of the committed vectors, None where there are none."""
-    if lake.manifest(output) is None:
+    manifest = lake.manifest(output)
+    if manifest is None:
         return None
-    with lake.local_path(output) as path:
-        return pa.parquet.read_table(path / LISTING)
+    # That file alone: in a store, a copy of all would hold the vectors too.
+    return lake.read_file(lake.address(f"{output.folder}/{manifest.attempt}/{LISTING}"))
 
 
 @contextmanager
 def stored_vectors(
     lake: Lake, output: Partition, scratch: Path, *, generation: str, reuse: bool
 ) -> Iterator[VectorStore]:
-    """Yield the vectors that a stopped run left, and those committed if `reuse`.
+    """Yield the vectors that a stopped run left and those committed.
 
-    The committed ones must be of the same generation. They are read while the block lasts.
+    The committed ones must be of the same generation. They are read while the block lasts. Without
+    `reuse` those of a stopped run go too.
     """
+    if not reuse:
+        shutil.rmtree(scratch, ignore_errors=True)
     store = VectorStore(scratch)
     manifest = lake.manifest(output)
     if not reuse or manifest is None or manifest.notes.get("generation") != generation:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 
+#: The numbers of an image, as ResNet152 makes them.
+DIM = 2048
 #: Rows of a block: 8 MiB of 2048 numbers.
 BLOCK_ROWS = 1024
 
@@ -42,10 +44,18 @@ class Matrix:
 
     @classmethod
     def write(cls, path: Path, blocks: Iterable[FloatArray], *, shape: tuple[int, int]) -> Self:
-        """Write a matrix, as `np.save` does, of blocks that come one after the other."""
+        """Write a matrix, as `np.save` does, of blocks that come one after the other.
+
+        Raises:
+            ValueError: they have not as many rows as the shape says.
+        """
+        rows = 0
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         with path.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             for block in blocks:
                 file.write(np.ascontiguousarray(block, "<f4").data)
+                rows += len(block)
+        if rows != shape[0]:
+            raise ValueError(f"{path} was to have {shape[0]} rows, and got {rows}")
         return cls(path)

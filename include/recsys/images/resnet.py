@@ -11,8 +11,6 @@ from recsys.errors import ConfigError
 from recsys.images.load import SIZE
 from recsys.images.weights import IMAGENET_URL, Weights, local_file
 
-DIM = 2048
-
 
 def load_network(weights: Weights, *, seed: int) -> Any:
     """Return the Keras network: `[n, SIZE, SIZE, 3]` uint8 red, green, blue in, `[n, DIM]` out.

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys.images.matrix import BLOCK_ROWS, FloatArray
-from recsys.images.resnet import DIM
+from recsys.images.matrix import BLOCK_ROWS, DIM, FloatArray
 
 #: A shard is one `.npy` file of these, so that it appears whole or not at all.
 ROW = np.dtype([("sha256", "S64"), ("vector", "<f4", (DIM,))])
@@ -53,7 +52,7 @@ class VectorStore:
         self.remember(path, sha256s)
 
     def take(self, sha256s: Sequence[str]) -> FloatArray:
-        """Return the images' vectors in their order, `[n, DIM]`."""
+        """Return the images' vectors in their order, `[n, DIM]`; KeyError: one has none."""
         taken = np.empty((len(sha256s), DIM), np.float32)
         places = defaultdict(list)
         for at, sha256 in enumerate(sha256s):

@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,3 +25,9 @@ def test_rows_are_taken_in_the_order_asked(tmp_path):
     data = np.arange(12, dtype=np.float32).reshape(4, 3)
     matrix = Matrix.write(tmp_path / "m.npy", [data], shape=(4, 3))
     assert matrix.take(np.array([2, 0])).tolist() == [[6, 7, 8], [0, 1, 2]]
+
+
+def test_blocks_of_too_few_rows_are_an_error(tmp_path: Path) -> None:
+    blocks = [np.ones((2, 3), np.float32)]
+    with pytest.raises(ValueError, match="was to have 5 rows, and got 2"):
+        Matrix.write(tmp_path / "m.npy", blocks, shape=(5, 3))

@@ -1,5 +1,6 @@
 """Which engine this machine gets, and how it is built."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -86,6 +87,7 @@ def gpu_capabilities() -> list[tuple[int, int]]:
     dev = Path("/dev")
     if not any(dev.glob("nvidia[0-9]*")) and not (dev / "dxg").exists():
         return []
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as `load_network` does
     import tensorflow as tf
 
     config = tf.config

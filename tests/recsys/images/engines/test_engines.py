@@ -129,14 +129,17 @@ engine = MirroredEngine(
 assert engine.batch_size == 6, engine.batch_size
 found, expected = engine.embed(pixels), small_network().predict_on_batch(pixels)
 assert found.dtype == np.float32
-np.testing.assert_allclose(found, expected, rtol={tolerance}, atol={tolerance})
+off = np.abs(found - expected).max() / np.abs(expected).max()
+assert {least} <= off < {most}, off
 """
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("bfloat16", 1)])
-def test_several_devices_share_a_batch(precision, tolerance):
+@pytest.mark.parametrize(
+    ("precision", "least", "most"), [("float32", 0, 1e-4), ("bfloat16", 1e-4, 0.05)]
+)
+def test_several_devices_share_a_batch(precision, least, most):
     """Two of them, which are half a processor each; a GPU is not at hand."""
-    script = SEVERAL_DEVICES.format(precision=precision, tolerance=tolerance)
+    script = SEVERAL_DEVICES.format(precision=precision, least=least, most=most)
     path = f"{REPOSITORY / 'include'}:{REPOSITORY}"
     run = subprocess.run(
         [sys.executable, "-c", script],
