@@ -1,5 +1,7 @@
 """Find each article's most similar articles on sale: in looks, in buyers, and bought together.
 
+Those that recommendations.articles leaves out are nobody's similar ones.
+
 The model is the one that the candidates are of, unless --model-version names another one.
 """
 
@@ -7,11 +9,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from recsys.inference.offered import offer_only, offered_articles, stock_files
 from recsys.inference.run import Scorer, candidates_version, scorer_inputs, scorer_notes
 from recsys.inference.similar import similar_articles
 from recsys.job import Job, run_job
 
-SETTINGS = {"similar_articles", "similar_image_share", "similar_copurchase_share"}
+SETTINGS = {"articles", "similar_articles", "similar_image_share", "similar_copurchase_share"}
 
 
 def build(job: Job) -> None:
@@ -19,9 +22,10 @@ def build(job: Job) -> None:
     version = candidates_version(job)
     job.facts["model_version"] = version
     config, copurchases = job.config.recommendations, job.partition("features.copurchases")
+    stock = stock_files(config.articles, job.config.data)
     step = job.step(
         ["recommendations.similar_articles"],
-        inputs=[*scorer_inputs(job, version), copurchases],
+        inputs=[*scorer_inputs(job, version), copurchases, *stock],
         settings=config.model_dump(include=SETTINGS),
     )
     if step.is_current:
@@ -31,7 +35,7 @@ def build(job: Job) -> None:
         scorer.snapshot.image_vectors,
         scorer.model.article_vectors(scorer.snapshot),
         job.lake.read(copurchases),
-        is_on_sale=scorer.snapshot.is_on_sale,
+        is_on_sale=offer_only(scorer.snapshot, offered_articles(job, scorer.snapshot)).is_on_sale,
         image_share=config.similar_image_share,
         copurchase_share=config.similar_copurchase_share,
         limit=config.similar_articles,

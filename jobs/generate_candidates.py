@@ -38,14 +38,16 @@ def build(job: Job) -> None:
     step = job.step(outputs, inputs=inputs, settings=settings)
     if step.is_current:
         return
-    fingerprint = "" if step.force else step.fingerprint
-    load = partial(Retrieval.load, version=version, fingerprint=fingerprint)
-    maker = partial(Maker, load, key=f"{job.lake.root} {step.fingerprint}")
+    key = f"{job.lake.root} {step.fingerprint}"
+    load = partial(Retrieval.load, version=version, fingerprint=step.fingerprint)
+    # What an earlier run fitted does not count where all is to be made anew.
+    fit = partial(load, fingerprint="") if step.force else load
     with step.write("candidates.ease", resume=True) as draft:
-        write_shards(job, Shards(job.lake, draft, 1), maker("make_ease"))
+        write_shards(job, Shards(job.lake, draft, 1), Maker(fit, "make_ease", key))
     with step.write("candidates.pairs", resume=True) as draft:
         draft.notes = scorer_notes(job, version)
-        write_shards(job, Shards(job.lake, draft, Retrieval.count_shards(job)), maker("make"))
+        shards = Shards(job.lake, draft, Retrieval.count_shards(job))
+        write_shards(job, shards, Maker(load, "make", key))
         draft.counts["customers"] = job.lake.require(job.partition("cleaned.customers")).rows
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from recsys.config import Config
-from recsys.errors import DataError, RecsysError
+from recsys.errors import ConfigError, DataError, RecsysError
 from recsys.job import Job
 from recsys.log import get_logger
 from recsys.paths import Partition
@@ -120,5 +120,6 @@ def _have_made(job: Job, shards: Shards, maker: Maker, missing: list[int]) -> No
     numbers = session.range(0, shards.count, 1, shards.count)
     said = by_workers(numbers, partial(Order.fill, order), SAID).collect()
     if faults := sorted({(row.exit_code, row.error) for row in said if row.error}):
-        kind = DataError if faults[0][0] == DataError.exit_code else RecsysError
-        raise kind("; ".join(error for _, error in faults))
+        # Of several the one that another try would not mend.
+        kinds = {kind.exit_code: kind for kind in (RecsysError, DataError, ConfigError)}
+        raise kinds[faults[-1][0]]("; ".join(error for _, error in faults))

@@ -4,6 +4,7 @@ Shards are files of a draft whose folder is named after the step's fingerprint (
 `resume`). A file is there whole or not at all; what was counted of it stands in its footer.
 """
 
+import io
 import json
 import os
 import uuid
@@ -37,18 +38,28 @@ class Shards:
         """Write a shard, and named counts of it; others may write other shards, or even this one.
 
         The same table twice is the same file.
+
+        Raises:
+            RecsysError: another run committed the partition meanwhile.
         """
         if counts:
             table = table.replace_schema_metadata({COUNTS: json.dumps(dict(counts))})
         target = f"{self._folder}/{_name(number)}"
-        if not self.lake.is_local:  # an object appears when it is complete
-            pq.write_table(table, target, filesystem=self.lake.fs, compression="zstd")
+        if not self.lake.is_local:  # whole in memory first: a writer that fails ends its file well
+            buffer = io.BytesIO()
+            pq.write_table(table, buffer, compression="zstd")
+            self.lake.fs.pipe_file(target, buffer.getvalue())
             return
         half = Path(f"{target}.{uuid.uuid4().hex[:8]}")
         pq.write_table(table, half, compression="zstd")
         with half.open("rb") as file:
             os.fsync(file.fileno())
-        half.replace(target)
+        try:
+            half.replace(target)
+        except FileNotFoundError as error:  # another run of just this one cleared up after it
+            raise RecsysError(
+                f"{self.draft.partition}: another run committed it meanwhile; run again"
+            ) from error
 
     def conclude(self) -> None:
         """Say in the draft what all shards hold, and remove what killed writers left half-written.

@@ -67,7 +67,8 @@ def describe_run(context: Context) -> Run:
         AirflowFailException: the configuration, the params or the data folder are at fault.
     """
     params = context["params"]
-    settings = {key: params[name] for name, key in SETTINGS.items() if params.get(name) is not None}
+    given = {key: _without_blanks(params.get(name)) for name, key in SETTINGS.items()}
+    settings = {key: value for key, value in given.items() if value is not None}
     try:
         config = resolve_config(params, [setting(key, value) for key, value in settings.items()])
     except ConfigError as error:
@@ -83,12 +84,22 @@ def describe_run(context: Context) -> Run:
 
 
 def setting(key: str, value: Any) -> str:
-    """Return a setting as a job's `--set` wants it.
+    """Return a setting as a job's `--set` wants it, which reads what follows the sign as YAML.
 
+    >>> setting("recommendations.articles.out_of_stock", "stock #2.csv")
+    'recommendations.articles.out_of_stock="stock #2.csv"'
     >>> setting("recommendations.articles.departments", ["Men's, knitwear"])
     'recommendations.articles.departments=["Men\'s, knitwear"]'
     """
-    return f"{key}={json.dumps(value) if isinstance(value, list) else value}"
+    is_text = isinstance(value, str | list)
+    return f"{key}={json.dumps(value, ensure_ascii=False) if is_text else value}"
+
+
+def _without_blanks(value: Any) -> Any:
+    """Return what a field of the form holds; of a box of lines those with text, None for none."""
+    if not isinstance(value, list):
+        return value
+    return [line for line in value if not isinstance(line, str) or line.strip()] or None
 
 
 def resolve_config(params: dict[str, Any], overrides: list[str]) -> Config:

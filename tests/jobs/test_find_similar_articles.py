@@ -1,6 +1,11 @@
 """The job that finds similar articles, with a model of known vectors."""
 
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
 from jobs import find_similar_articles
+from tests.recsys.conftest import commit
 
 from recsys.config import Config
 from recsys.paths import Partition
@@ -40,6 +45,22 @@ def test_bought_together_counts_as_much_as_it_is_told(
     assert run(config, *flags) == 0
     rows = toy_lake.read(SIMILAR).to_pylist()
     assert [r["similar_article_key"] for r in rows if r["rank"] == 1] == [3, 4, 5, 6, 7, 6, 7]
+
+
+def test_what_is_out_of_stock_is_no_one_s_similar_article(
+    config: Config, toy_lake: Lake, fixed_scorer: list[object]
+) -> None:
+    articles = toy_lake.read(Partition("cleaned.articles", "2020-09-01"))
+    names = [f"{key:010}" for key in articles["article_key"].to_pylist()]
+    for column in ("article_id", "product_type_name", "department_name", "index_group_name"):
+        if column not in articles.column_names:
+            articles = articles.append_column(column, pa.array(names))
+    commit(toy_lake, "cleaned.articles", date(2020, 9, 1), articles)
+    Path(config.data).mkdir(exist_ok=True)
+    Path(config.data, "gone.csv").write_text("article_id\n0000000006\n")
+    flags = [f"--model-version={VERSION}", "--set=recommendations.articles.out_of_stock=gone.csv"]
+    assert run(config, *flags) == 0
+    assert {r["similar_article_key"] for r in toy_lake.read(SIMILAR).to_pylist()} == {2, 3, 4, 5, 7}
 
 
 def test_without_a_version_or_candidates_the_error_names_the_job(

@@ -65,3 +65,8 @@ def test_an_unknown_limit_is_named() -> None:
 def test_a_band_without_a_value_in_it_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"low must be at most high\. Got 3\.0 and 2\.0"):
         load_config("base", ["checks.age_days.breach.low=3", "checks.age_days.breach.high=2"])
+
+
+def test_a_setting_that_is_no_yaml_is_one_sentence() -> None:
+    with pytest.raises(ConfigError, match=r"^'recommendations\.k=\[1\]x' is not YAML: "):
+        load_config("base", ["recommendations.k=[1]x"])

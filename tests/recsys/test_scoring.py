@@ -14,7 +14,7 @@ import pytest
 
 from recsys import scoring
 from recsys.config import Config, load_config
-from recsys.errors import DataError
+from recsys.errors import ConfigError, DataError, RecsysError
 from recsys.job import Job
 from recsys.log import get_logger
 from recsys.paths import Partition
@@ -32,17 +32,20 @@ class Counting:
 
     bad: int | None
     deadly: int | None
+    fault: type[RecsysError] = DataError
 
     @classmethod
-    def load(cls, job: Job, folder: str, bad: int | None, deadly: int | None) -> "Counting":
+    def load(
+        cls, job: Job, folder: str, bad: int | None, deadly: int | None, fault: type[RecsysError]
+    ) -> "Counting":
         Path(folder, f"loaded-{len(list(Path(folder).iterdir()))}").touch()
-        return cls(bad, deadly)
+        return cls(bad, deadly, fault)
 
     def make(self, number: int) -> tuple[pa.Table, dict[str, int]]:
         if number == self.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
         if number == self.bad:
-            raise DataError(f"shard {number} cannot be made")
+            raise self.fault(f"shard {number} cannot be made")
         return pa.table({"article_key": pa.array([number] * 3, pa.int32())}), {"made": 1}
 
 
@@ -57,6 +60,7 @@ def write(config: Config, lake: Lake, tmp_path: Path, request: pytest.FixtureReq
         on_spark: bool,
         bad: int | None = None,
         deadly: int | None = None,
+        fault: type[RecsysError] = DataError,
         fingerprint: str = "a",
     ) -> list[int]:
         if on_spark:
@@ -65,7 +69,8 @@ def write(config: Config, lake: Lake, tmp_path: Path, request: pytest.FixtureReq
         settings = load_config("test", told)
         args = argparse.Namespace()
         job = Job("test", settings, date(2020, 9, 22), args, lake, get_logger("test"))
-        load = partial(Counting.load, folder=str(tmp_path / "loads"), bad=bad, deadly=deadly)
+        folder = str(tmp_path / "loads")
+        load = partial(Counting.load, folder=folder, bad=bad, deadly=deadly, fault=fault)
         with lake.write(PAIRS, fingerprint=fingerprint, resume=True) as draft:
             shards = Shards(lake, draft, SHARDS)
             there = sorted(set(range(SHARDS)) - set(shards.missing()))
@@ -97,11 +102,12 @@ def test_each_shard_is_made_once_by_what_is_loaded_once(
 
 
 @WAYS
+@pytest.mark.parametrize("fault", [DataError, ConfigError])
 def test_a_fault_is_told_in_its_own_words_and_the_other_shards_stay(
-    write: Any, lake: Lake, on_spark: bool
+    write: Any, lake: Lake, on_spark: bool, fault: type[RecsysError]
 ) -> None:
-    with pytest.raises(DataError, match=r"^shard 2 cannot be made$"):
-        write(on_spark=on_spark, bad=2)
+    with pytest.raises(fault, match=r"^shard 2 cannot be made$"):
+        write(on_spark=on_spark, bad=2, fault=fault)
     assert lake.manifest(PAIRS) is None
 
     there = write(on_spark=on_spark)

@@ -63,7 +63,10 @@ def _parse_override(override: str) -> dict[str, Any]:
     key, sign, text = override.partition("=")
     if not sign or not key:
         raise ConfigError(f"a setting must read dotted.key=value. Got {override!r}")
-    value: Any = yaml.safe_load(text)
+    try:
+        value: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{override!r} is not YAML: {' '.join(str(error).split())}") from error
     for part in reversed(key.split(".")):
         value = {part: value}
     return dict(value)

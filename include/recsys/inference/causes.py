@@ -52,12 +52,12 @@ class History(NamedTuple):
 
 
 class Links(NamedTuple):
-    """What connects articles; each of the three is [articles] of int32."""
+    """What connects articles."""
 
     offsets: Codes  # [articles + 1], into `speakers`, which ascend
-    speakers: Keys  # articles that speak for this one
-    voices: NDArray[np.float32]  # how much each does
-    products: Keys  # codes, -1 unknown
+    speakers: Keys  # [links], articles that speak for this one
+    voices: NDArray[np.float32]  # [links], how much each does
+    products: Keys  # [articles], codes, -1 unknown
     kinds: Keys  # [sorts, articles], codes, -1 unknown
 
 

@@ -3,7 +3,9 @@
 A list is chosen by score: first the new articles that it must have, then the best of all others,
 each only where no kind would be there too often. With two sorts of kinds such a choice may end
 early though a longer list exists, but never below half of the longest one (two matroids; Korte and
-Hausmann 1978). So candidates are filled up until a list of twice the length could be made of them.
+Hausmann 1978). So candidates are filled up until a list of twice the length can be made of them,
+where the articles on sale allow it; where they do not, a list that exists may not be found, and
+the run stops.
 """
 
 from dataclasses import dataclass
@@ -108,7 +110,7 @@ class Limits:
             order: [pairs], by customer and descending score.
 
         Raises:
-            DataError: a customer's candidates make no such list.
+            DataError: no such list was found among a customer's candidates.
         """
         rows = (candidates.offsets, candidates.article_keys)
         chosen, found, new = choose(self.rules, rows, order, self.k)

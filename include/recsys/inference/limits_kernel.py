@@ -116,7 +116,7 @@ def supply(
     added = np.full((n, 2 * k), PADDING_KEY, np.int32)
     chosen = np.empty(2 * k, np.int32)
     for row in range(n):
-        start, stop, count, new = offsets[row], offsets[row + 1], 0, 0
+        start, stop, count, filled = offsets[row], offsets[row + 1], 0, 0
         for only_new in (True, False):
             needed = rules.new if only_new else k
             for place in range(start, stop):
@@ -137,6 +137,6 @@ def supply(
                     continue
                 if holds(keys, start, stop, key) or not fits(rules, key, chosen, count):
                     continue
-                chosen[count], added[row, new] = key, key
-                count, new = count + 1, new + 1
+                chosen[count], added[row, filled] = key, key
+                count, filled = count + 1, filled + 1
     return added

@@ -47,8 +47,9 @@ def similar_articles(
     rest times the towers'; an article without an image is compared by the towers alone. Ties are
     ordered by key; an article has fewer than `limit` rows where fewer others are on sale.
 
-    The result is exact: whoever is not bought with an article can only be among its best as one of
-    the `limit` nearest, since being bought together never lowers a score.
+    The result is exact where `copurchase_share` is below 1: whoever is not bought with an article
+    can only be among its best as one of the `limit` nearest, since being bought together never
+    lowers a score.
 
     Args:
         images: [articles, p], zero without an image; an article's row is its key.

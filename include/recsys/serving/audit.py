@@ -15,7 +15,7 @@ from recsys.serving.snapshot import Run, Snapshot, find_rows, rows_by_key
 Mask = npt.NDArray[np.bool_]
 
 #: What stands for the cause in a reason.
-ARTICLE = "{article}"
+ARTICLE, DAYS = "{article}", "{days}"
 
 
 class Audit:
@@ -58,8 +58,10 @@ class Audit:
             self._note(
                 "with a recommendation without a reason", block.customers[missing.any(axis=1)]
             )
-        unexplained = self._has_article(block) & (find_rows(self._articles, block.causes) < 0)
+        unexplained = _has(ARTICLE, block) & (find_rows(self._articles, block.causes) < 0)
         self._note("with a reason that names no article", block.customers[unexplained.any(axis=1)])
+        undated = _has(DAYS, block) & (block.causes < 1)
+        self._note("with a reason that names no days", block.customers[undated.any(axis=1)])
         self._pairs.append(pair_codes(block.customers[:, None], ascending))
 
     def require_none(self, forbidden: npt.NDArray[np.int64]) -> None:
@@ -90,13 +92,6 @@ class Audit:
             for fault, number in self._counts.items()
         ]
 
-    def _has_article(self, block: Block) -> Mask:
-        """Return which reasons, [n, k], have a place for an article."""
-        texts = block.reasons.dictionary.to_pylist()
-        named = np.array([ARTICLE in text for text in texts] + [False])
-        places = np.asarray(block.reasons.indices.fill_null(len(texts)))
-        return np.asarray(named[places].reshape(block.articles.shape))
-
     def _count_lists(self, customers: npt.NDArray[np.int32]) -> None:
         rows = find_rows(self._snapshot.customer_rows, customers)
         self._note("that are not in cleaned.customers", customers[rows < 0])
@@ -124,6 +119,14 @@ def audit(snapshot: Snapshot, run: Run) -> None:
     for block in read_blocks(snapshot.lists, run.k):
         checks.see(block)
     checks.require_none(snapshot.forbidden(run.policy, run.policy_days))
+
+
+def _has(gap: str, block: Block) -> Mask:
+    """Return which reasons, [n, k], have a gap to fill."""
+    texts = block.reasons.dictionary.to_pylist()
+    named = np.array([gap in text for text in texts] + [False])
+    places = np.asarray(block.reasons.indices.fill_null(len(texts)))
+    return np.asarray(named[places].reshape(block.articles.shape))
 
 
 def _side_faults(snapshot: Snapshot) -> list[str]:

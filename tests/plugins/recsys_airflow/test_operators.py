@@ -36,7 +36,7 @@ def test_the_command_line_says_what_the_run_and_the_task_are() -> None:
     assert job_arguments(run, report="reports/r/t.json", arguments=["--training"]) == [
         "--run-date", "2020-09-23", "--data", "/data/hm", "--env", "demo",
         "--lake", "s3://lake/hm", "--report", "reports/r/t.json",
-        "--set", "recommendations.k=20", "--set", "recommendations.policy=none",
+        "--set", "recommendations.k=20", "--set", 'recommendations.policy="none"',
         "--force", "--training",
     ]  # fmt: skip
 

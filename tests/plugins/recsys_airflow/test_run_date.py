@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from recsys.config import Config
+from recsys.config import Config, load_config
 from recsys_airflow import run_date
 from recsys_airflow.children import Ended
-from recsys_airflow.run_date import describe_run, resolve_config, resolve_run_date
+from recsys_airflow.run_date import describe_run, resolve_config, resolve_run_date, setting
 
 SCHEDULE = Config(run_date_from="schedule")
 DATA = Config(run_date_from="data", data="/data/hm")
@@ -129,6 +129,21 @@ def test_a_run_is_described_with_absolute_folders_and_its_settings(tmp_path: Pat
     }
     assert Path(lake).is_absolute()
     assert json.loads(json.dumps(run)) == run
+
+
+@pytest.mark.parametrize(
+    "name", ["stock #2.csv", "null", "0123", "gone: now.csv", "[x].csv", "ren\u00e9 \U0001f45a.csv"]
+)
+def test_text_reaches_a_job_as_it_was_typed(name: str) -> None:
+    run = describe_run(context(params={"run_date": "2020-09-23", "out_of_stock": name}))
+    told = [setting(key, value) for key, value in run["settings"].items()]
+    assert load_config("test", told).recommendations.articles.out_of_stock == name
+
+
+def test_blank_lines_of_a_box_are_nothing() -> None:
+    params = {"run_date": "2020-09-23", "departments": ["Knitwear", "", " "], "index_groups": [""]}
+    settings = describe_run(context(params=params))["settings"]
+    assert settings == {"recommendations.articles.departments": ["Knitwear"]}
 
 
 def test_a_wrong_setting_is_refused_before_anything_runs() -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from multiprocessing import get_context
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,19 @@ def test_it_is_what_sorting_everything_gives(
     check(queries, candidates, k, rng.random(a) < share, excluded)
 
 
-def test_where_the_best_come_first_the_bar_was_too_high_and_the_search_is_repeated() -> None:
+def test_where_the_best_come_first_the_bar_was_too_high_and_the_search_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = []
+    for name in ("search_bfloat16", "search_float32"):
+        search = getattr(topk_coarse, name)
+
+        def watched(*task: Any, search: Any = search) -> Any:
+            found = search(*task)
+            again.extend(found.tolist())
+            return found
+
+        monkeypatch.setattr(topk_coarse, name, watched)
     rng = np.random.default_rng(6)
     candidates = directions(rng, 20_000, 16)
     first = np.random.default_rng(0).permutation(len(candidates))[:200]
@@ -138,6 +151,7 @@ def test_where_the_best_come_first_the_bar_was_too_high_and_the_search_is_repeat
     # Every third query finds its best among the first that are looked at.
     candidates[first] += 5 * queries[::3].mean(axis=0)
     check(queries, candidates, 100)
+    assert 0 < len(again) < 40
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.0])

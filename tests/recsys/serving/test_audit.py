@@ -83,6 +83,7 @@ def test_a_list_in_two_places(faults):
         ({"reason": None}, "with a recommendation without a reason"),
         ({"reason": "like {article}"}, "with a reason that names no article"),
         ({"reason": "like {article}", "cause": 8}, "with a reason that names no article"),
+        ({"reason": "{days} days ago"}, "with a reason that names no days"),
     ],
 )
 def test_one_bad_value(faults, change, fault):
