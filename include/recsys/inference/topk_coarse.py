@@ -4,7 +4,7 @@ With a dash for a rounded vector, |q x - q' x'| <= |q - q'| |x| + |q'| |x - x'|,
 in float32 loses. All lengths on the right are measured, with the largest of all candidates.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Protocol
@@ -15,21 +15,27 @@ from threadpoolctl import threadpool_limits
 
 from recsys.errors import DataError
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_instructions import LAYOUT, SIDE, has_matrix_unit
+from recsys.inference.topk_instructions import (
+    LAYOUT,
+    SIDE,
+    has_matrix_unit,
+    has_pair_products,
+)
 from recsys.inference.topk_kernel import (
     BLOCK,
     WIDTH,
     Codes,
     Floats,
-    Rounded,
+    ForBlas,
+    ForMatrixUnit,
+    ForPairProducts,
     Task,
+    Vectors,
     hold,
-    search_bfloat16,
-    search_float32,
+    search,
 )  # fmt: skip
 
 Lengths = NDArray[np.float64]
-Search = Callable[..., NDArray[np.int64]]
 
 #: Four times what float32 loses of a product of two lengths for each dim added, in any order.
 LOSS = 2.0**-22
@@ -58,11 +64,13 @@ class Coarse(Protocol):
 
 def coarse_scores(candidates: Floats, keys: Keys) -> Coarse:
     """Return the candidates [a, dim] that `keys` [m] name, for the fastest unit there is."""
-    return MatrixUnit(candidates, keys) if has_matrix_unit() else Blas(candidates, keys)
+    if has_matrix_unit() or has_pair_products():
+        return Bfloat16(candidates, keys)
+    return Blas(candidates, keys)
 
 
-class MatrixUnit:
-    """Scores of vectors in bfloat16: a fifth of a percent off."""
+class Bfloat16:
+    """Scores of vectors in bfloat16, a fifth of a percent off, by either unit."""
 
     def __init__(self, candidates: Floats, keys: Keys) -> None:
         self.candidates, self.keys = candidates, keys
@@ -89,7 +97,10 @@ class MatrixUnit:
         error = loss * self.longest + (lengths + loss) * self.loss
         reach, slack = _bounds(lengths, self.longest, error, self.deep)
         task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k, found)
-        _by_blocks(search_bfloat16, task, Rounded(rows, self.tiles, LAYOUT))
+        if has_matrix_unit():
+            _by_blocks(task, ForMatrixUnit(rows, self.tiles, LAYOUT))
+        else:
+            _by_blocks(task, ForPairProducts(rows, self.tiles))
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`."""
@@ -116,14 +127,14 @@ class Blas:
         lengths = _lengths(queries)
         reach, slack = _bounds(lengths, self.longest, np.zeros(len(queries)), queries.shape[1])
         task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k, found)
-        _by_blocks(search_float32, task, self.columns)
+        _by_blocks(task, ForBlas(self.columns))
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`; the number of before is set again afterwards."""
         return _one_blas_thread()
 
 
-def _by_blocks(search: Search, task: Task, coarse: Rounded | Floats) -> None:
+def _by_blocks(task: Task, coarse: Vectors) -> None:
     """Search for blocks of queries; each whose bar was guessed too high is searched for again."""
     held = hold(task)
     for start in range(0, len(task.queries), BLOCK):

@@ -1,4 +1,6 @@
-"""Instructions that Numba has no words for: Intel's matrix unit (AMX), and 64 comparisons at once.
+"""Instructions that Numba has no words for: products in bfloat16, and 64 comparisons at once.
+
+Intel's matrix unit (AMX) and, on more processors, vectors (AVX-512 BF16) multiply in bfloat16.
 
 The matrix unit has eight tiles of 16 rows of 64 bytes. A product adds to four of them, 32 queries
 by 32 candidates in float32, from two of queries and two of candidates in bfloat16, 32 dims deep.
@@ -22,32 +24,44 @@ from numba.extending import intrinsic
 
 #: Queries, candidates and dims of one product.
 SIDE = 32
+#: Queries whose products by SIDE candidates stay in the registers of vectors.
+ROWS = 8
 
 #: What the matrix unit is told: palette 1, and eight tiles of 16 rows of 64 bytes.
 LAYOUT = np.zeros(64, np.uint8)
 LAYOUT[0], LAYOUT[16:32:2], LAYOUT[48:56] = 1, 64, 16
 
-_BYTE, _WORD = ir.IntType(8), ir.IntType(64)
+_BYTE, _WORD, _NOTHING = ir.IntType(8), ir.IntType(64), ir.VoidType()
+#: A vector of 16 pairs of bfloat16, and one of 16 floats.
+_PAIRS, _FLOATS = ir.VectorType(ir.IntType(32), 16), ir.VectorType(ir.FloatType(), 16)
 _instruction: Callable[[Callable[..., Any]], Any] = intrinsic
 
 
 def has_matrix_unit() -> bool:
     """Return whether this process may use it: the processor has one and Linux grants it."""
-    # Numba may be told to compile for another processor (NUMBA_CPU_NAME), without this unit. It
-    # makes the names of its settings as it loads, where a type checker does not see them.
-    named = numba.config.CPU_NAME  # type: ignore[attr-defined]
-    if sys.platform != "linux" or platform.machine() != "x86_64" or named:
-        return False
-    if not binding.get_host_cpu_features().get("amx-bf16"):
+    if sys.platform != "linux" or not _has("amx-bf16"):
         return False
     arch_prctl, request_permission, tile_data = 158, 0x1023, 18
     return not ctypes.CDLL(None).syscall(arch_prctl, request_permission, tile_data)
 
 
-def _emit(builder: Any, name: str, *arguments: Any) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+def has_pair_products() -> bool:
+    """Return whether the processor multiplies vectors of pairs in bfloat16 (AVX-512 BF16)."""
+    return _has("avx512bf16")
+
+
+def _has(feature: str) -> bool:
+    # Numba may be told to compile for another processor (NUMBA_CPU_NAME), without this feature. It
+    # makes the names of its settings as it loads, where a type checker does not see them.
+    named = numba.config.CPU_NAME  # type: ignore[attr-defined]
+    host = platform.machine() in ("x86_64", "AMD64") and not named
+    return host and bool(binding.get_host_cpu_features().get(feature))
+
+
+def _emit(builder: Any, name: str, *arguments: Any, returns: Any = _NOTHING) -> Any:
+    kind = ir.FunctionType(returns, [argument.type for argument in arguments])
     function: Any = cgutils.get_or_insert_function
-    builder.call(function(builder.module, kind, f"llvm.x86.{name}"), arguments)
+    return builder.call(function(builder.module, kind, f"llvm.x86.{name}"), arguments)
 
 
 def _address(builder: Any, start: Any, offset: Any) -> Any:
@@ -123,15 +137,79 @@ def store_tiles(_context: Any, _start: Any, _stride: Any) -> Any:
 
 
 @_instruction
+def store_products(
+    _context: Any, _rows: Any, _stride: Any, _columns: Any, _steps: Any, _start: Any, _length: Any
+) -> Any:
+    """Write the products of ROWS queries by SIDE candidates, 32 dims a step, as floats.
+
+    Three addresses: of queries, with bytes a row; of candidates, with steps; of the products, with
+    bytes a row. All sums stay in registers on the way.
+    """
+
+    def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        rows, stride, columns, steps, start, length = arguments
+        zero = ir.Constant(_FLOATS, None)
+        sums = [[_variable(builder, zero) for _ in range(2)] for _ in range(ROWS)]
+        with cgutils.for_range(builder, steps) as loop:
+            row = builder.add(rows, builder.mul(loop.index, _WORD(64)))
+            column = builder.add(columns, builder.mul(loop.index, _WORD(2048)))
+            for pair in range(16):
+                halves = [_vector(builder, column, 1024 * half + 64 * pair) for half in range(2)]
+                for query in range(ROWS):
+                    place = builder.add(row, builder.mul(stride, _WORD(query)))
+                    dims = _spread(builder, place, 4 * pair)
+                    for half, total in zip(halves, sums[query], strict=True):
+                        builder.store(_add_pairs(builder, builder.load(total), dims, half), total)
+        for query in range(ROWS):
+            for half, total in enumerate(sums[query]):
+                place = builder.add(start, builder.mul(length, _WORD(query)))
+                address = builder.inttoptr(
+                    builder.add(place, _WORD(64 * half)), _FLOATS.as_pointer()
+                )
+                builder.store(builder.load(total), address, align=4)
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 6), emit
+
+
+def _variable(builder: Any, value: Any) -> Any:
+    new: Any = cgutils.alloca_once_value
+    return new(builder, value)
+
+
+def _vector(builder: Any, start: Any, offset: int) -> Any:
+    """Return the 16 pairs that stand there."""
+    place = builder.inttoptr(builder.add(start, _WORD(offset)), _PAIRS.as_pointer())
+    return builder.load(place, align=4)
+
+
+def _spread(builder: Any, start: Any, offset: int) -> Any:
+    """Return 16 times the pair that stands there."""
+    place = builder.inttoptr(builder.add(start, _WORD(offset)), _PAIRS.element.as_pointer())
+    return _same(builder, builder.load(place, align=4), 16)
+
+
+def _add_pairs(builder: Any, total: Any, one: Any, other: Any) -> Any:
+    """Return a sum of 16 floats with the products of pairs added, two of each."""
+    return _emit(builder, "avx512bf16.dpbf16ps.512", total, one, other, returns=_FLOATS)
+
+
+def _same(builder: Any, value: Any, count: int) -> Any:
+    """Return a vector of one value."""
+    nothing = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
+    first = builder.insert_element(nothing, value, _WORD(0))
+    places = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
+    return builder.shuffle_vector(first, nothing, places)
+
+
+@_instruction
 def reaching(_context: Any, _start: Any, _bar: Any) -> Any:
     """Return 64 bits: which of the 64 floats at an address are no less than `bar`."""
 
     def emit(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         wide = ir.VectorType(ir.FloatType(), 64)
         values = builder.load(builder.inttoptr(arguments[0], wide.as_pointer()), align=4)
-        first = builder.insert_element(ir.Constant(wide, ir.Undefined), arguments[1], _WORD(0))
-        same = ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
-        bars = builder.shuffle_vector(first, ir.Constant(wide, ir.Undefined), same)
+        bars = _same(builder, arguments[1], 64)
         return builder.bitcast(builder.fcmp_ordered(">=", values, bars), _WORD)
 
     return types.uint64(types.intp, types.float32), emit

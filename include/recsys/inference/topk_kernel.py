@@ -9,6 +9,7 @@ does that it takes functions from: hence one file, long as it is. After a change
 `topk_instructions.py` alone, empty `__pycache__`.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,11 +18,13 @@ import numpy as np
 # The BLAS that np.dot calls from compiled code, which Numba would load at the first call: it has to
 # be there before `threadpool_limits` looks for what it can limit.
 import scipy.linalg.cython_blas  # noqa: F401
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_instructions import (
+    ROWS,
     SIDE,
     add_products,
     clear_tiles,
@@ -30,11 +33,13 @@ from recsys.inference.topk_instructions import (
     lowest_bit,
     reaching,
     release,
+    store_products,
     store_tiles,
 )  # fmt: skip
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int64]
+_by_type: Callable[[Any], Callable[[Any], Any]] = partial(overload, strict=False)
 
 #: Candidates of a tile of coarse scores: 32 queries x 256 x 4 bytes stay in the first cache.
 WIDTH = 256
@@ -59,7 +64,7 @@ class Task(NamedTuple):
     found: Codes  # [n, k], written: the codes of the best; what is not found stays as it is
 
 
-class Rounded(NamedTuple):
+class ForMatrixUnit(NamedTuple):
     """Queries and candidates in bfloat16, `deep`, a multiple of SIDE, being their width."""
 
     rows: NDArray[np.uint16]  # [>= n + SIDE, deep], the queries
@@ -67,6 +72,25 @@ class Rounded(NamedTuple):
     #: candidates, a row for each pair of dims, and in it pair by pair.
     tiles: NDArray[np.uint16]
     layout: NDArray[np.uint8]  # of the matrix unit
+    height: int = SIDE  # of a tile of scores
+
+
+class ForPairProducts(NamedTuple):
+    """The same, for instructions that multiply pairs of dims (AVX-512 BF16)."""
+
+    rows: NDArray[np.uint16]
+    tiles: NDArray[np.uint16]
+    height: int = SIDE
+
+
+class ForBlas(NamedTuple):
+    """Candidates in float32; queries are as they are."""
+
+    tiles: Floats  # [parts, dim, WIDTH]
+    height: int = BLOCK
+
+
+Vectors = ForMatrixUnit | ForPairProducts | ForBlas
 
 
 class Held(NamedTuple):
@@ -108,13 +132,13 @@ def _begin(held: Held, task: Task, block: tuple[int, int]) -> None:
 def _sift(
     tile: Floats, held: Held, task: Task, block: tuple[int, int], corner: tuple[int, int]
 ) -> None:
-    """Take in what reaches its query's bar of a tile [>= SIDE, WIDTH] of coarse scores.
+    """Take in what reaches its query's bar of a tile [height, WIDTH] of coarse scores.
 
     Its rows are the slots from `corner[0]` on; its columns are the candidates from `corner[1]` on.
     """
     (start, end), (first, place) = block, corner
     address = tile.ctypes.data
-    for slot in range(first, min(first + SIDE, end - start)):
+    for slot in range(first, min(first + len(tile), end - start)):
         bar = held.bars[slot]
         for column in range(0, WIDTH, 64):
             bits = reaching(address + 4 * column, bar)
@@ -281,14 +305,14 @@ def _dot(one: Floats, other: Floats) -> float:
 
 
 @compiled
-def search_bfloat16(
-    task: Task, rounded: Rounded, held: Held, block: tuple[int, int], guess: bool
+def search(
+    task: Task, coarse: Vectors, held: Held, block: tuple[int, int], guess: bool
 ) -> NDArray[np.int64]:
-    """Find the best of a block of queries with coarse scores of the matrix unit.
+    """Find the best of a block of queries.
 
     Args:
         task: what is searched.
-        rounded: the same vectors.
+        coarse: the same vectors, as a unit wants them for coarse scores.
         held: what `hold` returned.
         block: the first query, and the one after the last; at most BLOCK of them.
         guess: whether bars are raised by a guess of where they will end, which is quicker.
@@ -296,46 +320,76 @@ def search_bfloat16(
     Returns:
         int64 [m], the queries whose bars were guessed too high: nothing was found for them.
     """
-    (start, end), (rows, tiles, layout) = block, rounded
-    parts, halves, steps = tiles.shape[:3]
-    tile, lift = np.empty((SIDE, WIDTH), np.float32), 1
+    (start, end), lift = block, 1
+    tile = np.empty((coarse.height, WIDTH), np.float32)
     _begin(held, task, block)
-    configure(layout.ctypes.data)
-    for part in range(parts):
-        for first in range(0, end - start, SIDE):
-            row = rows[start + first].ctypes.data
-            for half in range(halves):
-                clear_tiles()
-                for step in range(steps):
-                    columns = tiles[part, half, step].ctypes.data
-                    add_products(row + 2 * SIDE * step, 2 * rows.shape[1], columns)
-                store_tiles(tile[0, half * SIDE :].ctypes.data, 4 * WIDTH)
+    _start(coarse)
+    for part in range(len(coarse.tiles)):
+        for first in range(0, end - start, coarse.height):
+            _score(tile, coarse, task.queries, (start + first, end), part)
             tile[:, len(task.keys) - part * WIDTH :] = -np.inf
             _sift(tile, held, task, block, (first, part * WIDTH))
         if guess and part + 1 == lift:
             _lift(held, task, block, lift * WIDTH)
             lift *= 2
-    release()
+    _stop(coarse)
     return _finish(held, task, block)
 
 
-@compiled
-def search_float32(
-    task: Task, columns: Floats, held: Held, block: tuple[int, int], guess: bool
-) -> NDArray[np.int64]:
-    """Find the best of a block of queries with coarse scores of BLAS: see `search_bfloat16`.
+def _start(coarse: Vectors) -> None:
+    """Make the unit ready."""
 
-    `columns` float32 [parts, dim, WIDTH] are the candidates.
+
+def _stop(coarse: Vectors) -> None:
+    """Leave the unit to others."""
+
+
+def _score(
+    tile: Floats, coarse: Vectors, queries: Floats, rows: tuple[int, int], part: int
+) -> None:
+    """Write to `tile` the coarse scores of `coarse.height` queries and the candidates of a part.
+
+    The queries are those from `rows[0]` on; from `rows[1]` on they may be left out.
     """
-    (start, end), queries = block, task.queries[block[0] : block[1]]
-    tile, lift = np.empty((BLOCK, WIDTH), np.float32), 1
-    _begin(held, task, block)
-    for part in range(len(columns)):
-        np.dot(queries, columns[part], tile[: end - start])
-        tile[:, len(task.keys) - part * WIDTH :] = -np.inf
-        for first in range(0, end - start, SIDE):
-            _sift(tile[first:], held, task, block, (first, part * WIDTH))
-        if guess and part + 1 == lift:
-            _lift(held, task, block, lift * WIDTH)
-            lift *= 2
-    return _finish(held, task, block)
+
+
+@_by_type(_start)
+def _start_by_type(coarse: Any) -> Any:
+    if coarse.instance_class is ForMatrixUnit:
+        return lambda coarse: configure(coarse.layout.ctypes.data)
+    return lambda coarse: None
+
+
+@_by_type(_stop)
+def _stop_by_type(coarse: Any) -> Any:
+    if coarse.instance_class is ForMatrixUnit:
+        return lambda coarse: release()
+    return lambda coarse: None
+
+
+@_by_type(_score)
+def _score_by_type(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> Any:
+    def by_matrix_unit(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
+        row, (halves, steps) = coarse.rows[rows[0]].ctypes.data, coarse.tiles.shape[1:3]
+        for half in range(halves):
+            clear_tiles()
+            for step in range(steps):
+                columns = coarse.tiles[part, half, step].ctypes.data
+                add_products(row + 2 * SIDE * step, 2 * coarse.rows.shape[1], columns)
+            store_tiles(tile[0, half * SIDE :].ctypes.data, 4 * WIDTH)
+
+    def by_pair_products(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
+        halves, steps = coarse.tiles.shape[1:3]
+        for half in range(halves):
+            columns = coarse.tiles[part, half].ctypes.data
+            for row in range(0, min(SIDE, rows[1] - rows[0]), ROWS):
+                place = coarse.rows[rows[0] + row].ctypes.data
+                start = tile[row, half * SIDE :].ctypes.data
+                store_products(place, 2 * coarse.rows.shape[1], columns, steps, start, 4 * WIDTH)
+
+    def by_blas(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
+        of = queries[rows[0] : rows[1]][: coarse.height]
+        np.dot(of, coarse.tiles[part], tile[: len(of)])
+
+    ways = {ForMatrixUnit: by_matrix_unit, ForPairProducts: by_pair_products, ForBlas: by_blas}
+    return ways[coarse.instance_class]

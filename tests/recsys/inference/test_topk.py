@@ -1,7 +1,5 @@
 """The exact best articles, against sorting everything, by each way of scoring coarsely."""
 
-import subprocess
-import sys
 from multiprocessing import get_context
 from types import ModuleType
 from typing import Any
@@ -10,14 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.recsys.inference.matrix_unit import kernel_in_software
+from tests.recsys.inference.units import kernel_in_software
 
 from recsys.errors import DataError
 from recsys.inference import topk, topk_coarse
 from recsys.inference.ragged import Ragged
 from recsys.inference.topk import top_k
 from recsys.inference.topk_coarse import decode, encode, to_bfloat16
-from recsys.inference.topk_instructions import has_matrix_unit
+from recsys.inference.topk_instructions import has_matrix_unit, has_pair_products
 
 Result = tuple[np.ndarray, np.ndarray]
 
@@ -27,17 +25,25 @@ def software() -> ModuleType:
     return kernel_in_software()
 
 
-@pytest.fixture(params=["matrix unit", "in software", "blas"], autouse=True)
+UNITS = {"matrix unit": has_matrix_unit, "pair products": has_pair_products, "blas": lambda: True}
+
+
+@pytest.fixture(
+    params=[*UNITS, "matrix unit in software", "pair products in software"], autouse=True
+)
 def unit(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, software: ModuleType
 ) -> None:
-    # Without the unit its instructions would kill the process.
-    if request.param == "matrix unit" and not has_matrix_unit():
-        pytest.skip("this processor has no matrix unit: the same tests run with one in software")
-    monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: request.param != "blas")
-    if request.param == "in software":
-        monkeypatch.setattr(topk_coarse, "search_bfloat16", software.search_bfloat16)
+    name = request.param.removesuffix(" in software")
+    monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: name == "matrix unit")
+    monkeypatch.setattr(topk_coarse, "has_pair_products", lambda: name == "pair products")
+    if name != request.param:
+        for used in ("search", "ForMatrixUnit", "ForPairProducts"):
+            monkeypatch.setattr(topk_coarse, used, getattr(software, used))
         monkeypatch.setattr("recsys.threads.os.cpu_count", lambda: 1)
+    elif not UNITS[name]():
+        # Without the unit its instructions would kill the process.
+        pytest.skip(f"this processor has no {name}: the same tests run with it in software")
 
 
 def sort_everything(
@@ -134,16 +140,14 @@ def test_it_is_what_sorting_everything_gives(
 def test_where_the_best_come_first_the_bar_was_too_high_and_the_search_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    again = []
-    for name in ("search_bfloat16", "search_float32"):
-        search = getattr(topk_coarse, name)
+    again, search = [], topk_coarse.search
 
-        def watched(*task: Any, search: Any = search) -> Any:
-            found = search(*task)
-            again.extend(found.tolist())
-            return found
+    def watched(*task: Any) -> Any:
+        found = search(*task)
+        again.extend(found.tolist())
+        return found
 
-        monkeypatch.setattr(topk_coarse, name, watched)
+    monkeypatch.setattr(topk_coarse, "search", watched)
     rng = np.random.default_rng(6)
     candidates = directions(rng, 20_000, 16)
     first = np.random.default_rng(0).permutation(len(candidates))[:200]
@@ -246,20 +250,6 @@ def test_bfloat16_is_rounded_to_nearest_and_padded() -> None:
     assert bits.tolist() == [[0x3F80, 0x3F80, 0x3F82, 0, 0], [0, 0, 0, 0, 0]]
 
 
-def test_it_runs_where_no_folder_can_be_written() -> None:
-    code = """
-import numpy as np
-from numba.core import caching
-caching.CompileResultCacheImpl._locator_classes = []
-from recsys.inference.topk import top_k
-one = np.ones((3, 2), np.float32)
-assert top_k(one, one, 2, allowed=np.ones(3, bool))[0].tolist() == [[0, 1]] * 3
-from recsys.inference import topk_kernel
-assert type(topk_kernel._sift._cache).__name__ == "NullCache"
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "include"})
-
-
 def test_a_forked_process_finds_the_same() -> None:
     rng = np.random.default_rng(2)
     vectors = directions(rng, 600, 16)
@@ -268,8 +258,3 @@ def test_a_forked_process_finds_the_same() -> None:
     with get_context("fork").Pool(1) as pool:
         there = pool.apply(top_k, (vectors, vectors, 5), {"allowed": allowed})
     assert [part.tobytes() for part in here] == [part.tobytes() for part in there]
-
-
-def test_numba_is_loaded_when_it_is_needed() -> None:
-    code = "import sys; import recsys.inference.sources; assert 'numba' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "include"})

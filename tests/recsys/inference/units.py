@@ -1,4 +1,4 @@
-"""The matrix unit in software, so that the kernel around it is tested on every processor.
+"""What multiplies in bfloat16, in software: the kernel around it is tested on every processor.
 
 The kernel is compiled a second time with these functions in the place of the instructions. There is
 one set of tiles: searches must run in one thread.
@@ -62,6 +62,25 @@ def store_tiles(start: int, stride: int) -> None:
 
 
 @numba.njit
+def store_products(
+    rows: int, stride: int, columns: int, steps: int, start: int, length: int
+) -> None:
+    for query in range(8):
+        sums = numba.carray(_pointer(start + query * length), 32, np.float32)
+        sums[:] = 0
+        for step in range(steps):
+            pairs = _widened(
+                numba.carray(_pointer(columns + 2048 * step), (2, 16, 16, 2), np.uint16)
+            )
+            row = _pointer(rows + query * stride + 64 * step)
+            dims = _widened(numba.carray(row, 32, np.uint16))
+            for candidate in range(32):
+                for dim in range(32):
+                    other = pairs[candidate // 16, dim // 2, candidate % 16, dim % 2]
+                    sums[candidate] += dims[dim] * other
+
+
+@numba.njit
 def configure(_layout: int) -> None:
     pass
 
@@ -78,7 +97,9 @@ def kernel_in_software() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    instead = ("configure", "release", "clear_tiles", "add_products", "store_tiles")
+    instead = (
+        "configure", "release", "clear_tiles", "add_products", "store_tiles", "store_products",
+    )  # fmt: skip
     functions = {function: getattr(here, function) for function in instead}
 
     def compiled(function: Any, **options: Any) -> Any:

@@ -1,0 +1,23 @@
+"""How the kernel of `top_k` is compiled and loaded, each time in a process of its own."""
+
+import subprocess
+import sys
+
+
+def test_it_runs_where_no_folder_can_be_written() -> None:
+    code = """
+import numpy as np
+from numba.core import caching
+caching.CompileResultCacheImpl._locator_classes = []
+from recsys.inference.topk import top_k
+one = np.ones((3, 2), np.float32)
+assert top_k(one, one, 2, allowed=np.ones(3, bool))[0].tolist() == [[0, 1]] * 3
+from recsys.inference import topk_kernel
+assert type(topk_kernel._sift._cache).__name__ == "NullCache"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "include"})
+
+
+def test_numba_is_loaded_when_it_is_needed() -> None:
+    code = "import sys; import recsys.inference.sources; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "include"})
