@@ -140,6 +140,8 @@ class ModelConfig(Frozen):
     ranker: Literal["best", "network", "trees"] = "best"
     trees: TreesConfig = TreesConfig()
     mixed_precision: bool = False
+    #: So many GPUs train, each on batches of its own; None: all there are, or the processor.
+    gpus: PositiveInt | None = None
     #: Also train a network without each of these, for as many epochs as the best one took, to be
     #: compared on the validation snapshot. No model uses them.
     ablations: tuple[Ablation, ...] = ()

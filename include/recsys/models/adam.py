@@ -31,8 +31,8 @@ class Adam:
         return [self.steps, *self.first, *self.second]
 
     def apply(self, gradients: Sequence[Any]) -> None:
-        """Move the variables by their gradients: tensors, `Slices`, or what TensorFlow slices."""
-        self._update([_summed(g, v) for g, v in zip(gradients, self.variables, strict=True)])
+        """Move the variables by their gradients, each of the variable's shape: see `dense`."""
+        self._update(gradients)
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def _update(self, gradients: Sequence[Any]) -> None:
@@ -75,8 +75,8 @@ def sum_chosen(chosen: Any, table: Any) -> Any:
     return tf.raw_ops.SparseMatrixMatMul(a=chosen, b=table)
 
 
-def _summed(gradient: Any, variable: Any) -> Any:
-    """Return a variable's gradient in its own shape."""
+def dense(gradient: Any, variable: Any) -> Any:
+    """Return a gradient, a tensor, `Slices`, or what TensorFlow slices, in its variable's shape."""
     if isinstance(gradient, tf.IndexedSlices):
         rows = choose(gradient.indices[:, None], variable.shape[0])
         gradient = Slices(gradient.values, rows)
@@ -84,3 +84,11 @@ def _summed(gradient: Any, variable: Any) -> Any:
         return gradient
     chosen = tf.raw_ops.SparseMatrixTranspose(input=gradient.chosen, type=tf.float32)
     return sum_chosen(chosen, gradient.values)
+
+
+def mean(parts: Sequence[Any], weights: Sequence[Any]) -> Any:
+    """Return the weighted mean of tensors of one shape, one of each device."""
+    if len(parts) == 1:
+        return parts[0]
+    weighted = [part * weight for part, weight in zip(parts, weights, strict=True)]
+    return tf.add_n(weighted) / tf.add_n(list(weights))

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from recsys import log
 from recsys.config import Ablation, ModelConfig
+from recsys.errors import ConfigError
 from recsys.examples.encode import Encoder
 from recsys.models.batches import Examples
 from recsys.models.checkpoint import load_checkpoint, save_checkpoint
@@ -91,6 +92,20 @@ def network_shape(examples: Examples, encoder: Encoder, config: ModelConfig) -> 
     )
 
 
+def choose_devices(gpus: int | None) -> list[str]:
+    """Return the names of so many GPUs, None: of all there are; without any, TensorFlow's choice.
+
+    Raises:
+        ConfigError: there are fewer.
+    """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    found = [device.name for device in tf.config.list_logical_devices("GPU")]
+    if gpus is not None and gpus > len(found):
+        raise ConfigError(f"model.gpus is {gpus}, but TensorFlow finds {len(found)} here")
+    return found[:gpus] or [""]
+
+
 class NoHistory(HistoryPooling):
     """Pools every history to nothing: all zero, as that of a customer who never bought."""
 
@@ -113,11 +128,10 @@ def train(
 
     With `validate`, training stops once `config.patience` epochs brought no better `MONITOR`;
     without, it runs `config.epochs` and the last one counts. The same seed, examples and
-    configuration give the same weights on the same kind of machine, also where a training that
-    was killed goes on from its `checkpoint`, a file that every epoch writes anew.
+    configuration give the same weights on the same kind and number of devices, also where a
+    training that was killed goes on from its `checkpoint`, a file that every epoch writes anew.
     """
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+    devices = choose_devices(config.gpus)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     if without == "images":
@@ -126,7 +140,9 @@ def train(
     if without == "history":
         network.pooling = NoHistory()
     corrects = without != "log_q"
-    trainer = Trainer(network, examples, config, seed=seed, corrects_sampling=corrects)
+    trainer = Trainer(
+        network, examples, config, seed=seed, corrects_sampling=corrects, devices=devices
+    )
     trained = Trained(network)
     if checkpoint and checkpoint.exists():
         trained.resume(checkpoint, trainer)

@@ -12,6 +12,7 @@ from tests.recsys.conftest import commit_transactions, make_transactions
 
 from recsys import schemas
 from recsys.examples.encode import Encoder, fit_encoder
+from recsys.models.batches import Examples, collect_examples, read_positives
 from recsys.models.inputs import Snapshot, build_snapshot
 from recsys.paths import Partition
 from recsys.storage import Lake
@@ -232,3 +233,8 @@ def pairs() -> pa.Table:
 @pytest.fixture(scope="session")
 def pairs_maker() -> Callable[..., pa.Table]:
     return make_pairs
+
+
+@pytest.fixture(scope="module")
+def examples(snapshot: Snapshot, encoder: Encoder, pairs: pa.Table) -> tuple[Examples, Encoder]:
+    return collect_examples([(snapshot, p) for p in read_positives(pairs)], encoder)

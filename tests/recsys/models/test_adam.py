@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsys.models.adam import Adam, Slices, choose, sum_chosen
+from recsys.models.adam import Adam, Slices, choose, dense, sum_chosen
 
 pytestmark = pytest.mark.tensorflow
 
@@ -30,15 +30,15 @@ def test_three_steps_move_as_keras_moves(sliced: str) -> None:
     keras_adam.build(theirs)
     for _ in range(3):
         values = tf.constant(random.normal(size=(3, 2)).astype(np.float32))
-        dense = tf.constant(random.normal(size=3).astype(np.float32))
+        vector = tf.constant(random.normal(size=3).astype(np.float32))
         indexed = tf.IndexedSlices(
             tf.repeat(values, 2, axis=0), tf.constant(np.ravel(ROWS)), tf.constant([5, 2])
         )
         table: Any = (
             indexed if sliced == "indexed" else Slices(values, choose(tf.constant(ROWS), 5))
         )
-        adam.apply([table, dense])
-        keras_adam.apply([tf.convert_to_tensor(indexed), dense], theirs)
+        adam.apply([dense(table, ours[0]), vector])
+        keras_adam.apply([tf.convert_to_tensor(indexed), vector], theirs)
     for mine, other, before in zip(ours, theirs, start, strict=True):
         assert np.allclose(mine.numpy(), other.numpy(), rtol=0, atol=1e-5)
         assert not np.allclose(mine.numpy(), before, rtol=0, atol=0.05)

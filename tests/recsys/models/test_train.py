@@ -19,11 +19,6 @@ CONFIG = ModelConfig(
 )
 
 
-@pytest.fixture(scope="module")
-def examples(snapshot: Snapshot, encoder: Encoder, pairs: pa.Table) -> tuple[Examples, Encoder]:
-    return collect_examples([(snapshot, p) for p in read_positives(pairs)], encoder)
-
-
 def test_both_losses_fall_in_twenty_steps(examples: tuple[Examples, Encoder]) -> None:
     from recsys.models.train import train
 
@@ -216,7 +211,7 @@ def test_without_log_q_it_does_not_matter_how_articles_got_into_a_batch(
 
 
 def test_older_positives_weigh_less(snapshot: Snapshot, encoder: Encoder, pairs: pa.Table) -> None:
-    from recsys.models.trainer import snapshot_weights
+    from recsys.models.replica import snapshot_weights
 
     (positives,) = read_positives(pairs)
     later = replace(snapshot, cutoff=snapshot.cutoff + timedelta(weeks=1))

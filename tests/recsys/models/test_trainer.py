@@ -1,0 +1,77 @@
+"""Steps over several devices: here the processor takes the place of each."""
+
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsys.config import ModelConfig
+from recsys.errors import ConfigError
+from recsys.examples.encode import Encoder
+from recsys.models.batches import Examples
+from recsys.models.network import Recommender
+from recsys.models.train import choose_devices, network_shape, train
+from recsys.models.trainer import Trainer
+
+pytestmark = pytest.mark.tensorflow
+
+CONFIG = ModelConfig(dim=8, tower_units=(16,), ranker_units=(16,), batch_size=64, epochs=2)
+TWO = ("CPU:0", "CPU:0")
+
+
+def make_trainer(data: tuple[Examples, Encoder], *devices: str) -> Trainer:
+    """Return a trainer of a network that always starts alike."""
+    examples, encoder = data
+    tf.keras.utils.set_random_seed(1)
+    network = Recommender(network_shape(examples, encoder, CONFIG))
+    return Trainer(network, examples, CONFIG, seed=1, devices=devices or ("",))
+
+
+def test_two_devices_with_the_same_positives_learn_what_one_learns(
+    examples: tuple[Examples, Encoder],
+) -> None:
+    one, two = make_trainer(examples), make_trainer(examples, *TWO)
+    rows = np.arange(40, dtype=np.int32)
+    for _ in range(3):
+        found = one.step(tf.constant(rows)), two.step(tf.constant(np.repeat(rows, 2)))
+        np.testing.assert_allclose(*found, rtol=1e-5)
+    for mine, other in zip(*(t.network.get_weights() for t in (one, two)), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=1e-5)
+
+
+def test_each_device_has_its_share_and_counts_by_it(examples: tuple[Examples, Encoder]) -> None:
+    rows = np.arange(41, dtype=np.int32)
+    trainers = [make_trainer(examples, *devices) for devices in ((), (), TWO)]
+    parts = rows[::2], rows[1::2], rows
+    *shares, losses = (t.step(tf.constant(p)) for t, p in zip(trainers, parts, strict=True))
+    np.testing.assert_allclose(losses, (21 * shares[0] + 20 * shares[1]) / 41, rtol=1e-5)
+
+
+def test_fewer_positives_than_devices_are_no_nan(examples: tuple[Examples, Encoder]) -> None:
+    trainer = make_trainer(examples, *TWO)
+    assert np.isfinite(trainer.step(tf.constant([3]))).all()
+    assert all(np.isfinite(weights).all() for weights in trainer.network.get_weights())
+
+
+def test_more_gpus_than_there_are(examples: tuple[Examples, Encoder]) -> None:
+    with pytest.raises(ConfigError, match=r"model\.gpus is 99, but TensorFlow finds"):
+        train(*examples, CONFIG.model_copy(update={"gpus": 99}), seed=1)
+    assert choose_devices(None) == [""]
+
+
+def test_devices_apart_train_together(examples: tuple[Examples, Encoder]) -> None:
+    with get_context("spawn").Pool(1) as pool:
+        first, second, places = pool.apply(_train_on_two, examples)
+    assert second < first
+    assert places == [f"/job:localhost/replica:0/task:0/device:CPU:{i}" for i in range(2)]
+
+
+def _train_on_two(examples: Examples, encoder: Encoder) -> tuple[float, float, list[str]]:
+    """Return the retrieval loss of two epochs on two devices, and where their examples are."""
+    processor = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(processor, parts)
+    trainer = make_trainer((examples, encoder), "CPU:0", "CPU:1")
+    first, second = (trainer.run_epoch()["retrieval_loss"] for _ in range(2))
+    return first, second, [replica.data["articles"].device for replica in trainer.replicas]
