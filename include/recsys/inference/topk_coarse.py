@@ -15,25 +15,17 @@ from threadpoolctl import threadpool_limits
 
 from recsys.errors import DataError
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_instructions import (
-    LAYOUT,
-    SIDE,
-    has_matrix_unit,
-    has_pair_products,
-)
-from recsys.inference.topk_kernel import (
+from recsys.inference.topk_instructions import LAYOUT, SIDE, has_avx512_bf16, has_matrix_unit
+from recsys.inference.topk_kernel import Codes, Task, hold, search
+from recsys.inference.topk_units import (
     BLOCK,
     WIDTH,
-    Codes,
     Floats,
+    ForAvx512,
     ForBlas,
     ForMatrixUnit,
-    ForPairProducts,
-    Task,
     Vectors,
-    hold,
-    search,
-)  # fmt: skip
+)
 
 Lengths = NDArray[np.float64]
 
@@ -64,16 +56,18 @@ class Coarse(Protocol):
 
 def coarse_scores(candidates: Floats, keys: Keys) -> Coarse:
     """Return the candidates [a, dim] that `keys` [m] name, for the fastest unit there is."""
-    if has_matrix_unit() or has_pair_products():
-        return Bfloat16(candidates, keys)
+    by_matrix_unit = has_matrix_unit()
+    if by_matrix_unit or has_avx512_bf16():
+        return Bfloat16(candidates, keys, by_matrix_unit=by_matrix_unit)
     return Blas(candidates, keys)
 
 
 class Bfloat16:
-    """Scores of vectors in bfloat16, a fifth of a percent off, by either unit."""
+    """Scores of vectors in bfloat16, a fifth of a percent off: by the matrix unit or by AVX-512."""
 
-    def __init__(self, candidates: Floats, keys: Keys) -> None:
+    def __init__(self, candidates: Floats, keys: Keys, *, by_matrix_unit: bool) -> None:
         self.candidates, self.keys = candidates, keys
+        self.by_matrix_unit = by_matrix_unit
         self.deep = -(-candidates.shape[1] // SIDE) * SIDE
         self.longest, self.loss = 0.0, 0.0
         parts = range(0, len(keys), WIDTH)
@@ -97,10 +91,10 @@ class Bfloat16:
         error = loss * self.longest + (lengths + loss) * self.loss
         reach, slack = _bounds(lengths, self.longest, error, self.deep)
         task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k, found)
-        if has_matrix_unit():
+        if self.by_matrix_unit:
             _by_blocks(task, ForMatrixUnit(rows, self.tiles, LAYOUT))
         else:
-            _by_blocks(task, ForPairProducts(rows, self.tiles))
+            _by_blocks(task, ForAvx512(rows, self.tiles))
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`."""

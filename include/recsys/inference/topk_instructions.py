@@ -45,17 +45,16 @@ def has_matrix_unit() -> bool:
     return not ctypes.CDLL(None).syscall(arch_prctl, request_permission, tile_data)
 
 
-def has_pair_products() -> bool:
-    """Return whether the processor multiplies vectors of pairs in bfloat16 (AVX-512 BF16)."""
+def has_avx512_bf16() -> bool:
+    """Return whether the processor multiplies vectors in bfloat16 (AVX-512 BF16)."""
     return _has("avx512bf16")
 
 
 def _has(feature: str) -> bool:
-    # Numba may be told to compile for another processor (NUMBA_CPU_NAME), without this feature. It
-    # makes the names of its settings as it loads, where a type checker does not see them.
-    named = numba.config.CPU_NAME  # type: ignore[attr-defined]
-    host = platform.machine() in ("x86_64", "AMD64") and not named
-    return host and bool(binding.get_host_cpu_features().get(feature))
+    # Numba may be told to compile for another processor (NUMBA_CPU_NAME), without this feature.
+    settings: Any = numba.config
+    is_host = platform.machine() in ("x86_64", "AMD64") and not settings.CPU_NAME
+    return is_host and bool(binding.get_host_cpu_features().get(feature))
 
 
 def _emit(builder: Any, name: str, *arguments: Any, returns: Any = _NOTHING) -> Any:
@@ -173,6 +172,7 @@ def store_products(
 
 
 def _variable(builder: Any, value: Any) -> Any:
+    """Return the address of a variable of that value; LLVM makes a register of it."""
     new: Any = cgutils.alloca_once_value
     return new(builder, value)
 

@@ -3,48 +3,21 @@
 Tiles of coarse scores only decide what is looked at: a candidate whose coarse score is below the
 `k`-th best by more than twice their error cannot be among the best. What is left is scored in
 float64, pair by pair: what is found depends on neither threads, blocks nor coarse scores.
-
-Numba keeps what it compiled beside this file and compiles anew when this file changes, not when one
-does that it takes functions from: hence one file, long as it is. After a change of
-`topk_instructions.py` alone, empty `__pycache__`.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-
-# The BLAS that np.dot calls from compiled code, which Numba would load at the first call: it has to
-# be there before `threadpool_limits` looks for what it can limit.
-import scipy.linalg.cython_blas  # noqa: F401
-from numba.extending import overload
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_instructions import (
-    ROWS,
-    SIDE,
-    add_products,
-    clear_tiles,
-    configure,
-    count_bits,
-    lowest_bit,
-    reaching,
-    release,
-    store_products,
-    store_tiles,
-)  # fmt: skip
+from recsys.inference.topk_instructions import count_bits, lowest_bit, reaching
+from recsys.inference.topk_units import BLOCK, WIDTH, Floats, Vectors, score, start_unit, stop_unit
 
-Floats = NDArray[np.float32]
 Codes = NDArray[np.int64]
-_by_type: Callable[[Any], Callable[[Any], Any]] = partial(overload, strict=False)
 
-#: Candidates of a tile of coarse scores: 32 queries x 256 x 4 bytes stay in the first cache.
-WIDTH = 256
-#: Queries that share one way through the candidates, which come from memory.
-BLOCK = 128
 #: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
 CAPACITY, LEAST = 5, 256
 NONE, ONE = np.uint64(0), np.uint64(1)
@@ -62,35 +35,6 @@ class Task(NamedTuple):
     excluded: Keys  # [total], keys
     k: int
     found: Codes  # [n, k], written: the codes of the best; what is not found stays as it is
-
-
-class ForMatrixUnit(NamedTuple):
-    """Queries and candidates in bfloat16, `deep`, a multiple of SIDE, being their width."""
-
-    rows: NDArray[np.uint16]  # [>= n + SIDE, deep], the queries
-    #: [parts, WIDTH / SIDE, deep / SIDE, 2 * 16 * 32], the candidates: of each half of SIDE
-    #: candidates, a row for each pair of dims, and in it pair by pair.
-    tiles: NDArray[np.uint16]
-    layout: NDArray[np.uint8]  # of the matrix unit
-    height: int = SIDE  # of a tile of scores
-
-
-class ForPairProducts(NamedTuple):
-    """The same, for instructions that multiply pairs of dims (AVX-512 BF16)."""
-
-    rows: NDArray[np.uint16]
-    tiles: NDArray[np.uint16]
-    height: int = SIDE
-
-
-class ForBlas(NamedTuple):
-    """Candidates in float32; queries are as they are."""
-
-    tiles: Floats  # [parts, dim, WIDTH]
-    height: int = BLOCK
-
-
-Vectors = ForMatrixUnit | ForPairProducts | ForBlas
 
 
 class Held(NamedTuple):
@@ -323,73 +267,14 @@ def search(
     (start, end), lift = block, 1
     tile = np.empty((coarse.height, WIDTH), np.float32)
     _begin(held, task, block)
-    _start(coarse)
+    start_unit(coarse)
     for part in range(len(coarse.tiles)):
         for first in range(0, end - start, coarse.height):
-            _score(tile, coarse, task.queries, (start + first, end), part)
+            score(tile, coarse, task.queries, (start + first, end), part)
             tile[:, len(task.keys) - part * WIDTH :] = -np.inf
             _sift(tile, held, task, block, (first, part * WIDTH))
         if guess and part + 1 == lift:
             _lift(held, task, block, lift * WIDTH)
             lift *= 2
-    _stop(coarse)
+    stop_unit(coarse)
     return _finish(held, task, block)
-
-
-def _start(coarse: Vectors) -> None:
-    """Make the unit ready."""
-
-
-def _stop(coarse: Vectors) -> None:
-    """Leave the unit to others."""
-
-
-def _score(
-    tile: Floats, coarse: Vectors, queries: Floats, rows: tuple[int, int], part: int
-) -> None:
-    """Write to `tile` the coarse scores of `coarse.height` queries and the candidates of a part.
-
-    The queries are those from `rows[0]` on; from `rows[1]` on they may be left out.
-    """
-
-
-@_by_type(_start)
-def _start_by_type(coarse: Any) -> Any:
-    if coarse.instance_class is ForMatrixUnit:
-        return lambda coarse: configure(coarse.layout.ctypes.data)
-    return lambda coarse: None
-
-
-@_by_type(_stop)
-def _stop_by_type(coarse: Any) -> Any:
-    if coarse.instance_class is ForMatrixUnit:
-        return lambda coarse: release()
-    return lambda coarse: None
-
-
-@_by_type(_score)
-def _score_by_type(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> Any:
-    def by_matrix_unit(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
-        row, (halves, steps) = coarse.rows[rows[0]].ctypes.data, coarse.tiles.shape[1:3]
-        for half in range(halves):
-            clear_tiles()
-            for step in range(steps):
-                columns = coarse.tiles[part, half, step].ctypes.data
-                add_products(row + 2 * SIDE * step, 2 * coarse.rows.shape[1], columns)
-            store_tiles(tile[0, half * SIDE :].ctypes.data, 4 * WIDTH)
-
-    def by_pair_products(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
-        halves, steps = coarse.tiles.shape[1:3]
-        for half in range(halves):
-            columns = coarse.tiles[part, half].ctypes.data
-            for row in range(0, min(SIDE, rows[1] - rows[0]), ROWS):
-                place = coarse.rows[rows[0] + row].ctypes.data
-                start = tile[row, half * SIDE :].ctypes.data
-                store_products(place, 2 * coarse.rows.shape[1], columns, steps, start, 4 * WIDTH)
-
-    def by_blas(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
-        of = queries[rows[0] : rows[1]][: coarse.height]
-        np.dot(of, coarse.tiles[part], tile[: len(of)])
-
-    ways = {ForMatrixUnit: by_matrix_unit, ForPairProducts: by_pair_products, ForBlas: by_blas}
-    return ways[coarse.instance_class]

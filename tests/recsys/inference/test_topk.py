@@ -1,7 +1,6 @@
 """The exact best articles, against sorting everything, by each way of scoring coarsely."""
 
 from multiprocessing import get_context
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,35 +14,32 @@ from recsys.inference import topk, topk_coarse
 from recsys.inference.ragged import Ragged
 from recsys.inference.topk import top_k
 from recsys.inference.topk_coarse import decode, encode, to_bfloat16
-from recsys.inference.topk_instructions import has_matrix_unit, has_pair_products
+from recsys.inference.topk_instructions import has_avx512_bf16, has_matrix_unit
 
 Result = tuple[np.ndarray, np.ndarray]
 
 
+UNITS = {"matrix unit": has_matrix_unit, "avx512": has_avx512_bf16, "blas": lambda: True}
+# What this processor lacks would kill the process, and runs in software alone.
+HERE = [name for name, is_here in UNITS.items() if is_here()]
+
+
 @pytest.fixture(scope="module")
-def software() -> ModuleType:
+def software() -> dict[str, Any]:
     return kernel_in_software()
 
 
-UNITS = {"matrix unit": has_matrix_unit, "pair products": has_pair_products, "blas": lambda: True}
-
-
-@pytest.fixture(
-    params=[*UNITS, "matrix unit in software", "pair products in software"], autouse=True
-)
+@pytest.fixture(params=[*HERE, "matrix unit in software", "avx512 in software"], autouse=True)
 def unit(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, software: ModuleType
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, software: dict[str, Any]
 ) -> None:
     name = request.param.removesuffix(" in software")
     monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: name == "matrix unit")
-    monkeypatch.setattr(topk_coarse, "has_pair_products", lambda: name == "pair products")
+    monkeypatch.setattr(topk_coarse, "has_avx512_bf16", lambda: name == "avx512")
     if name != request.param:
-        for used in ("search", "ForMatrixUnit", "ForPairProducts"):
-            monkeypatch.setattr(topk_coarse, used, getattr(software, used))
+        for used, instead in software.items():
+            monkeypatch.setattr(topk_coarse, used, instead)
         monkeypatch.setattr("recsys.threads.os.cpu_count", lambda: 1)
-    elif not UNITS[name]():
-        # Without the unit its instructions would kill the process.
-        pytest.skip(f"this processor has no {name}: the same tests run with it in software")
 
 
 def sort_everything(

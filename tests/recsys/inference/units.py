@@ -15,7 +15,8 @@ import numpy as np
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from recsys.inference import topk_instructions, topk_kernel
+from recsys.inference import topk_instructions, topk_kernel, topk_units
+from recsys.inference.topk_instructions import ROWS
 
 #: What tiles 0 to 3 hold: two by two, each 16 queries by 16 candidates.
 TILES = np.zeros((32, 32), np.float32)
@@ -65,7 +66,7 @@ def store_tiles(start: int, stride: int) -> None:
 def store_products(
     rows: int, stride: int, columns: int, steps: int, start: int, length: int
 ) -> None:
-    for query in range(8):
+    for query in range(ROWS):
         sums = numba.carray(_pointer(start + query * length), 32, np.float32)
         sums[:] = 0
         for step in range(steps):
@@ -90,17 +91,15 @@ def release() -> None:
     pass
 
 
-def kernel_in_software() -> ModuleType:
-    """Return the kernel, compiled around the functions above; nothing of it is cached."""
-    here, name = sys.modules[__name__], "topk_kernel_in_software"
-    spec = importlib.util.spec_from_file_location(name, topk_kernel.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+def kernel_in_software() -> dict[str, Any]:
+    """Return what `topk_coarse` takes of the kernel, compiled around the functions above.
+
+    Nothing of it is cached.
+    """
     instead = (
         "configure", "release", "clear_tiles", "add_products", "store_tiles", "store_products",
     )  # fmt: skip
-    functions = {function: getattr(here, function) for function in instead}
+    functions = {name: getattr(sys.modules[__name__], name) for name in instead}
 
     def compiled(function: Any, **options: Any) -> Any:
         return numba.njit(nogil=True, **options)(function)
@@ -109,5 +108,17 @@ def kernel_in_software() -> ModuleType:
         patch.multiple(topk_instructions, **functions),
         patch("recsys.compiled.compiled", compiled),
     ):
-        spec.loader.exec_module(module)
-    return module
+        units = _loaded_again(topk_units)
+        with patch.dict(sys.modules, {topk_units.__name__: units}):
+            kernel = _loaded_again(topk_kernel)
+    found = {name: getattr(units, name) for name in ("ForMatrixUnit", "ForAvx512")}
+    return found | {"search": kernel.search}
+
+
+def _loaded_again(module: ModuleType) -> Any:
+    spec = importlib.util.spec_from_file_location(f"{module.__name__}_in_software", module.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    return again

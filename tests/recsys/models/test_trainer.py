@@ -1,6 +1,7 @@
 """Steps over several devices: here the processor takes the place of each."""
 
 from multiprocessing import get_context
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from recsys.errors import ConfigError
 from recsys.examples.encode import Encoder
 from recsys.models.batches import Examples
 from recsys.models.network import Recommender
-from recsys.models.train import choose_devices, network_shape, train
+from recsys.models.train import choose_devices, network_shape
 from recsys.models.trainer import Trainer
 
 pytestmark = pytest.mark.tensorflow
@@ -54,10 +55,18 @@ def test_fewer_positives_than_devices_are_no_nan(examples: tuple[Examples, Encod
     assert all(np.isfinite(weights).all() for weights in trainer.network.get_weights())
 
 
-def test_more_gpus_than_there_are(examples: tuple[Examples, Encoder]) -> None:
-    with pytest.raises(ConfigError, match=r"model\.gpus is 99, but TensorFlow finds"):
-        train(*examples, CONFIG.model_copy(update={"gpus": 99}), seed=1)
+def test_gpus_are_chosen_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"/device:GPU:{number}" for number in range(2)]
+    found = {"GPU": [SimpleNamespace(name=name) for name in names]}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: found[kind])
+    assert [choose_devices(gpus) for gpus in (None, 1, 2)] == [names, names[:1], names]
+    with pytest.raises(ConfigError, match=r"model\.gpus is 3, but TensorFlow finds 2 here"):
+        choose_devices(3)
+    found["GPU"] = []
     assert choose_devices(None) == [""]
+    with pytest.raises(ConfigError, match=r"model\.gpus is 1, but TensorFlow finds 0 here"):
+        choose_devices(1)
 
 
 def test_devices_apart_train_together(examples: tuple[Examples, Encoder]) -> None:

@@ -1,0 +1,122 @@
+"""What makes the coarse scores of `top_k`: the matrix unit, vectors, or BLAS.
+
+Each has vectors in its own layout, whose type says which way compiled code takes: Numba compiles
+for a type what is registered here for it, and instructions that the processor lacks never.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# The BLAS that np.dot calls from compiled code, which Numba would load at the first call: it has to
+# be there before `threadpool_limits` looks for what it can limit.
+import scipy.linalg.cython_blas  # noqa: F401
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from recsys.inference.topk_instructions import (
+    ROWS,
+    SIDE,
+    add_products,
+    clear_tiles,
+    configure,
+    release,
+    store_products,
+    store_tiles,
+)  # fmt: skip
+
+Floats = NDArray[np.float32]
+_by_type: Callable[[Any], Callable[[Any], Any]] = partial(overload, strict=False)
+
+#: Candidates of a tile of coarse scores: 32 queries x 256 x 4 bytes stay in the first cache.
+WIDTH = 256
+#: Queries that share one way through the candidates, which come from memory.
+BLOCK = 128
+
+
+class ForMatrixUnit(NamedTuple):
+    """Queries and candidates in bfloat16, `deep`, a multiple of SIDE, being their width."""
+
+    rows: NDArray[np.uint16]  # [>= n + SIDE, deep], the queries
+    #: [parts, WIDTH / SIDE, deep / SIDE, 2 * 16 * 32], the candidates: of each half of SIDE
+    #: candidates, a row for each pair of dims, and in it pair by pair.
+    tiles: NDArray[np.uint16]
+    layout: NDArray[np.uint8]  # of the matrix unit
+    height: int = SIDE  # of a tile of scores
+
+
+class ForAvx512(NamedTuple):
+    """The same, for instructions that multiply vectors of pairs of dims (AVX-512 BF16)."""
+
+    rows: NDArray[np.uint16]
+    tiles: NDArray[np.uint16]
+    height: int = SIDE
+
+
+class ForBlas(NamedTuple):
+    """Candidates in float32; queries are as they are."""
+
+    tiles: Floats  # [parts, dim, WIDTH]
+    height: int = BLOCK
+
+
+Vectors = ForMatrixUnit | ForAvx512 | ForBlas
+
+
+def start_unit(coarse: Vectors) -> None:
+    """Make the unit ready."""
+
+
+def stop_unit(coarse: Vectors) -> None:
+    """Leave the unit to others."""
+
+
+def score(tile: Floats, coarse: Vectors, queries: Floats, rows: tuple[int, int], part: int) -> None:
+    """Write to `tile` the coarse scores of `coarse.height` queries and the candidates of a part.
+
+    The queries are those from `rows[0]` on; from `rows[1]` on they may be left out.
+    """
+
+
+@_by_type(start_unit)
+def _start_by_type(coarse: Any) -> Any:
+    if coarse.instance_class is ForMatrixUnit:
+        return lambda coarse: configure(coarse.layout.ctypes.data)
+    return lambda coarse: None
+
+
+@_by_type(stop_unit)
+def _stop_by_type(coarse: Any) -> Any:
+    if coarse.instance_class is ForMatrixUnit:
+        return lambda coarse: release()
+    return lambda coarse: None
+
+
+@_by_type(score)
+def _score_by_type(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> Any:
+    def by_matrix_unit(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
+        row, (halves, steps) = coarse.rows[rows[0]].ctypes.data, coarse.tiles.shape[1:3]
+        for half in range(halves):
+            clear_tiles()
+            for step in range(steps):
+                columns = coarse.tiles[part, half, step].ctypes.data
+                add_products(row + 2 * SIDE * step, 2 * coarse.rows.shape[1], columns)
+            store_tiles(tile[0, half * SIDE :].ctypes.data, 4 * WIDTH)
+
+    def by_avx512(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
+        halves, steps = coarse.tiles.shape[1:3]
+        for half in range(halves):
+            columns = coarse.tiles[part, half].ctypes.data
+            for row in range(0, min(SIDE, rows[1] - rows[0]), ROWS):
+                place = coarse.rows[rows[0] + row].ctypes.data
+                start = tile[row, half * SIDE :].ctypes.data
+                store_products(place, 2 * coarse.rows.shape[1], columns, steps, start, 4 * WIDTH)
+
+    def by_blas(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
+        of = queries[rows[0] : rows[1]][: coarse.height]
+        np.dot(of, coarse.tiles[part], tile[: len(of)])
+
+    ways = {ForMatrixUnit: by_matrix_unit, ForAvx512: by_avx512, ForBlas: by_blas}
+    return ways[coarse.instance_class]

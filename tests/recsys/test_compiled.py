@@ -1,0 +1,35 @@
+"""What Numba keeps between processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+CALLS = """
+from inner import inner
+from recsys.compiled import compiled
+@compiled
+def outer():
+    return inner()
+"""
+CALLED = "import numba\n@numba.njit\ndef inner():\n    return {}\n"
+
+
+def test_a_change_of_a_file_that_functions_are_taken_from_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "outer.py").write_text(CALLS)
+    (tmp_path / "inner.py").write_text(CALLED.format(1))
+    assert [_value_and_hits(tmp_path) for _ in range(2)] == ["1 0", "1 1"]
+    (tmp_path / "inner.py").write_text(CALLED.format(22))
+    assert _value_and_hits(tmp_path) == "22 0"
+
+
+def _value_and_hits(folder: Path) -> str:
+    """Return what `outer` returns in a new process, and how often it was there already."""
+    code = "from outer import outer; print(outer(), sum(outer.stats.cache_hits.values()))"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": f"include:{folder}"},
+    )
+    return found.stdout.strip()
