@@ -36,8 +36,7 @@ class Replica:
         self.articles = len(examples.article_categories)
         with tf.device(device):
             self.data = {name: tf.constant(value) for name, value in vars(examples).items()}
-            weights = snapshot_weights(examples, config.half_life_days)
-            self.weights = tf.constant(weights)
+            self.weights = tf.constant(snapshot_weights(examples, config.half_life_days))
         table = network.article_categories.table
         self.variables = [table.value] + [
             v.value for v in network.trainable_variables if v is not table
