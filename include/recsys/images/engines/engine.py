@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import numpy as np
+
 from recsys.images.load import Pixels
 from recsys.images.matrix import FloatArray
 
@@ -19,3 +21,12 @@ class Engine(Protocol):
         An image's vector depends on the image alone: neither on its place in the batch, nor on the
         others there, nor on how many they are.
         """
+
+
+def padded(pixels: Pixels, count: int) -> Pixels:
+    """Return so many images, black ones after those given: engines compile for one number."""
+    if len(pixels) == count:
+        return pixels
+    whole = np.zeros((count, *pixels.shape[1:]), np.uint8)
+    whole[: len(pixels)] = pixels
+    return whole

@@ -6,32 +6,35 @@ from typing import Any
 
 import numpy as np
 
+from recsys.images.engines.engine import padded
 from recsys.images.load import SIZE, Pixels
 from recsys.images.matrix import FloatArray
 
+#: Images that a core embeds at a time: each weight is then read once for all of them. Always so many,
+#: so that a vector does not depend on how many images there are.
+GROUP = 8
 #: What OpenVINO calls them.
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 
 
 class OpenVinoEngine:
-    """A stream a core, each with one image at a time.
+    """A stream a core, each with one group of images at a time.
 
-    So cores never wait for each other, and no image's vector depends on others, on how many there
-    are, or on the number of cores.
+    So cores never wait for each other, and no image's vector depends on the number of cores.
     """
 
     def __init__(self, network: Any, *, precision: str, batch_size: int) -> None:
         import openvino
 
         self.cores = os.cpu_count() or 1
-        #: Enough for each core, since all wait for the last image of a batch.
-        self.batch_size = max(batch_size, 16 * self.cores)
+        #: Enough for each core, since all wait for the last group of a batch.
+        self.batch_size = max(batch_size, 4 * GROUP * self.cores)
         core = openvino.Core()
         # By way of a folder: `openvino.convert_model` would tell Intel that it was called.
         with tempfile.TemporaryDirectory() as folder:
             network.export(folder, format="tf_saved_model", verbose=False)
             model = core.read_model(folder)
-            model.reshape([1, SIZE, SIZE, 3])
+            model.reshape([GROUP, SIZE, SIZE, 3])
             compiled = core.compile_model(
                 model,
                 "CPU",
@@ -50,11 +53,12 @@ class OpenVinoEngine:
         """Return the vectors `[n, DIM]` of images `[n, SIZE, SIZE, 3]`."""
         vectors = np.empty((len(pixels), self.dim), np.float32)
 
-        def keep(request: Any, at: int) -> None:
-            vectors[at] = request.get_output_tensor().data[0]
+        def keep(request: Any, start: int) -> None:
+            group = vectors[start : start + GROUP]
+            group[:] = request.get_output_tensor().data[: len(group)]
 
         self._queue.set_callback(keep)
-        for at in range(len(pixels)):
-            self._queue.start_async({0: pixels[at : at + 1]}, at)
+        for start in range(0, len(pixels), GROUP):
+            self._queue.start_async({0: padded(pixels[start : start + GROUP], GROUP)}, start)
         self._queue.wait_all()
         return vectors

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from recsys.images.engines.engine import padded
 from recsys.images.load import SIZE, Pixels
 from recsys.images.matrix import FloatArray
 
@@ -36,7 +37,7 @@ class FrozenEngine:
         """Return the vectors `[n, DIM]` of images `[n, SIZE, SIZE, 3]`, n <= batch_size."""
         import tensorflow as tf
 
-        (vectors,) = self._call(tf.constant(_padded(pixels, self.batch_size)))
+        (vectors,) = self._call(tf.constant(padded(pixels, self.batch_size)))
         return np.asarray(vectors)[: len(pixels)]
 
 
@@ -69,23 +70,16 @@ class MirroredEngine:
         """Return the vectors `[n, DIM]` of images `[n, SIZE, SIZE, 3]`, n <= batch_size."""
         import tensorflow as tf
 
-        padded = _padded(pixels, self.batch_size)
+        whole = padded(pixels, self.batch_size)
 
         def part(context: Any) -> Any:
             start = context.replica_id_in_sync_group * self._each
-            return tf.constant(padded[start : start + self._each])
+            return tf.constant(whole[start : start + self._each])
 
         parts = self._strategy.experimental_distribute_values_from_function(part)
         results = self._strategy.experimental_local_results(self._run(parts))
         vectors = np.concatenate([np.asarray(result, np.float32) for result in results])
         return vectors[: len(pixels)]
-
-
-def _padded(pixels: Pixels, count: int) -> Pixels:
-    """Return the images with black ones after them: another number would compile anew."""
-    padded = np.zeros((count, *pixels.shape[1:]), np.uint8)
-    padded[: len(pixels)] = pixels
-    return padded
 
 
 @contextmanager
