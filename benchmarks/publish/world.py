@@ -18,7 +18,6 @@ from recsys.columns import Columns as C
 from recsys.inference.causes import CAUSED
 from recsys.manifest import Part
 from recsys.paths import Partition
-from recsys.serving.lists import contains, pair_codes
 from recsys.serving.snapshot import ARTICLE_TEXTS, Run, Snapshot
 from recsys.storage import Lake
 
@@ -176,13 +175,11 @@ def _write_purchases(
     lake: Lake, size: Size, lists: npt.NDArray[np.int32], rng: np.random.Generator
 ) -> None:
     """Write cleaned.transactions, a folder a day; a few customers buy a lot, as at H&M."""
-    keys = np.arange(size.customers, dtype=np.int32) + FIRST_KEY
-    listed = np.sort(pair_codes(keys[:, None], lists), axis=None)
     load, parts = Partition("cleaned.loads", "load-1"), []
     with lake.write(load, fingerprint="purchases") as draft:
         for number in range(size.days):
             day = RUN_DATE - timedelta(days=size.days - number)
-            table = _purchases(size, size.purchases // size.days, listed, rng, day)
+            table = _purchases(size, size.purchases // size.days, lists, rng, day)
             Path(draft.path, f"day={day}").mkdir()
             lake.put_table(draft, table, f"day={day}/part-00000.parquet")
             parts.append(
@@ -194,21 +191,22 @@ def _write_purchases(
 
 
 def _purchases(
-    size: Size, rows: int, listed: npt.NDArray[np.int64], rng: np.random.Generator, day: date
+    size: Size, rows: int, lists: npt.NDArray[np.int32], rng: np.random.Generator, day: date
 ) -> pa.Table:
     # This power of an even spread: a tenth of the customers buys half of everything.
     customers = (rng.random(rows) ** 3.3 * size.customers).astype(np.int64)
     # Frequent customers stand anywhere in the order of ids.
-    customers = customers * 7_919 % size.customers + FIRST_KEY
-    articles = (rng.random(rows) ** 2 * size.articles).astype(np.int64) + FIRST_KEY
-    codes = np.sort(pair_codes(customers, articles))
-    codes = codes[~contains(listed, codes)]
+    customers = (customers * 7_919 % size.customers).astype(np.int32)
+    articles = (rng.random(rows) ** 2 * size.articles).astype(np.int32) + np.int32(FIRST_KEY)
+    order = np.lexsort((articles, customers))
+    customers, articles = customers[order], articles[order]
+    kept = (lists[customers] != articles[:, None]).all(axis=1)
     return _fill(
         schemas.CLEANED_TRANSACTIONS,
-        t_dat=pa.array(np.full(len(codes), np.datetime64(day))),
-        customer_key=pa.array((codes >> 32).astype(np.int32)),
-        article_key=pa.array((codes & 0xFFFF_FFFF).astype(np.int32)),
-        price=pa.array(rng.random(len(codes))),
-        sales_channel_id=pa.array(np.full(len(codes), 2, np.int8)),
-        quantity=pa.array(np.ones(len(codes), np.int32)),
+        t_dat=pa.array(np.full(kept.sum(), np.datetime64(day))),
+        customer_key=pa.array(customers[kept] + np.int32(FIRST_KEY)),
+        article_key=pa.array(articles[kept]),
+        price=pa.array(rng.random(kept.sum())),
+        sales_channel_id=pa.array(np.full(kept.sum(), 2, np.int8)),
+        quantity=pa.array(np.ones(kept.sum(), np.int32)),
     )

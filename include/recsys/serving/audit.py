@@ -9,13 +9,10 @@ import pyarrow as pa
 from recsys.columns import Columns as C
 from recsys.errors import DataError
 from recsys.schemas import EVERYONE
-from recsys.serving.lists import Block, contains, pair_codes, read_blocks
+from recsys.serving.faults import find_faults
+from recsys.serving.listed import Listed
+from recsys.serving.lists import Block, read_blocks
 from recsys.serving.snapshot import Run, Snapshot, find_rows, rows_by_key
-
-Mask = npt.NDArray[np.bool_]
-
-#: What stands for the cause in a reason.
-ARTICLE, DAYS = "{article}", "{days}"
 
 
 class Audit:
@@ -24,9 +21,9 @@ class Audit:
     def __init__(self, snapshot: Snapshot, run: Run) -> None:
         self.run = run
         self._snapshot = snapshot
-        self._articles = rows_by_key(snapshot.articles.column(C.ARTICLE_KEY).to_numpy())
+        self._known = rows_by_key(snapshot.articles.column(C.ARTICLE_KEY).to_numpy()) >= 0
         self._lists = np.zeros(snapshot.customers.num_rows, dtype=np.int32)
-        self._pairs: list[npt.NDArray[np.int64]] = []
+        self._listed = Listed(snapshot, run.k)
         self._counts: Counter[str] = Counter()
         self._first: dict[str, str] = {}
 
@@ -37,43 +34,25 @@ class Audit:
 
     def see(self, block: Block) -> None:
         """Check one block of lists."""
-        k = self.run.k
-        self._count_lists(np.r_[block.customers, block.uneven])
-        self._note(f"without exactly {k} recommendations", block.uneven)
-        ascending = np.sort(block.articles, axis=1)
-        unknown = find_rows(self._articles, block.articles.ravel()).reshape(-1, k) < 0
-        with np.errstate(invalid="ignore"):
-            rising = block.scores[:, 1:] > block.scores[:, :-1]
-        wrong: dict[str, Mask] = {
-            f"whose ranks are not 1 to {k}": block.ranks != np.arange(1, k + 1),
-            "with an article twice": ascending[:, 1:] == ascending[:, :-1],
-            "with an article that is not in the catalogue": unknown,
-            "with a score that is not finite": ~np.isfinite(block.scores),
-            "with a score that rises with rank": rising,
-        }
-        for fault, mask in wrong.items():
-            self._note(fault, block.customers[mask.any(axis=1)])
-        if block.reasons.null_count:
-            missing = np.asarray(block.reasons.is_null()).reshape(-1, k)
-            self._note(
-                "with a recommendation without a reason", block.customers[missing.any(axis=1)]
-            )
-        unexplained = _has(ARTICLE, block) & (find_rows(self._articles, block.causes) < 0)
-        self._note("with a reason that names no article", block.customers[unexplained.any(axis=1)])
-        undated = _has(DAYS, block) & (block.causes < 1)
-        self._note("with a reason that names no days", block.customers[undated.any(axis=1)])
-        self._pairs.append(pair_codes(block.customers[:, None], ascending))
+        self._count_lists(block.uneven)
+        self._note(f"without exactly {self.run.k} recommendations", block.uneven)
+        rows = self._count_lists(block.customers)
+        self._listed.articles[rows[rows >= 0]] = block.articles[rows >= 0]
+        for fault, lists in find_faults(block, self._known).items():
+            self._note(fault, block.customers[lists])
 
-    def require_none(self, forbidden: npt.NDArray[np.int64]) -> None:
-        """Hold the lists that were seen against what they may not name, and judge all of it.
+    def require_none(self, bought: pa.Table) -> None:
+        """Hold the lists that were seen against what was bought, and judge all of it.
+
+        Args:
+            bought: what `Snapshot.bought` returns.
 
         Raises:
             DataError: naming each kind of fault, how many customers have it, and one of them.
         """
-        bought = f"with an article bought before (policy {self.run.policy})"
-        for codes in self._pairs:
-            rows = contains(forbidden, codes).any(axis=1)
-            self._note(bought, (codes[rows, 0] >> 32).astype(np.int32))
+        again = self._listed.among(bought).any(axis=1)
+        keys = self._snapshot.customers.column(C.CUSTOMER_KEY).filter(pa.array(again))
+        self._note(f"with an article bought before (policy {self.run.policy})", keys.to_numpy())
         faults = self._faults() + _side_faults(self._snapshot)
         if faults:
             raise DataError([f"recommendations[{self.run.run_date}]: {fault}" for fault in faults])
@@ -92,10 +71,12 @@ class Audit:
             for fault, number in self._counts.items()
         ]
 
-    def _count_lists(self, customers: npt.NDArray[np.int32]) -> None:
+    def _count_lists(self, customers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Count a list for each customer, and return the customers' rows."""
         rows = find_rows(self._snapshot.customer_rows, customers)
         self._note("that are not in cleaned.customers", customers[rows < 0])
         np.add.at(self._lists, rows[rows >= 0], 1)
+        return rows
 
     def _note(self, fault: str, customers: npt.NDArray[np.int32]) -> None:
         if len(customers):
@@ -118,15 +99,7 @@ def audit(snapshot: Snapshot, run: Run) -> None:
     checks = Audit(snapshot, run)
     for block in read_blocks(snapshot.lists, run.k):
         checks.see(block)
-    checks.require_none(snapshot.forbidden(run.policy, run.policy_days))
-
-
-def _has(gap: str, block: Block) -> Mask:
-    """Return which reasons, [n, k], have a gap to fill."""
-    texts = block.reasons.dictionary.to_pylist()
-    named = np.array([gap in text for text in texts] + [False])
-    places = np.asarray(block.reasons.indices.fill_null(len(texts)))
-    return np.asarray(named[places].reshape(block.articles.shape))
+    checks.require_none(snapshot.bought(run.policy, run.policy_days))
 
 
 def _side_faults(snapshot: Snapshot) -> list[str]:

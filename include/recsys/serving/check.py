@@ -14,7 +14,7 @@ from recsys.errors import DataError
 from recsys.inference.offered import read_out_of_stock, stock_files
 from recsys.serving.copy_out import read_batches
 from recsys.serving.gates import broken_gates, policies_of
-from recsys.serving.lists import contains, pair_codes
+from recsys.serving.listed import Listed
 from recsys.serving.migrate import require_current
 from recsys.serving.postgres import session
 from recsys.serving.snapshot import Snapshot
@@ -82,45 +82,38 @@ def _published_run(connection: Connection, run_date: str, source: str) -> dict[s
 
 
 class _ReadBack:
-    """Adds up what each customer got, batch by batch, in any order."""
+    """Puts together what each customer got, batch by batch, in any order."""
 
     def __init__(self, snapshot: Snapshot, run: dict[str, Any]) -> None:
         self.rows = 0
-        self._k = int(run["k"])
-        self._policy = str(run["policy"])
-        self._customers = snapshot.customers
-        self._articles = snapshot.articles
-        self._forbidden = snapshot.forbidden(run["policy"], run["policy_days"])
-        self._counts = np.zeros(self._customers.num_rows, dtype=np.int64)
-        self._ranks = np.zeros(self._customers.num_rows, dtype=np.int64)
+        self._snapshot, self._run = snapshot, run
+        self._listed = Listed(snapshot, run["k"])
+        self._counts = np.zeros(snapshot.customers.num_rows, dtype=np.int64)
         self._unknown = 0
-        self._bought = 0
 
     def see(self, batch: pa.RecordBatch) -> None:
         self.rows += batch.num_rows
-        customers = _find(batch.column(C.CUSTOMER_ID), self._customers.column(C.CUSTOMER_ID))
-        articles = _find(batch.column(C.ARTICLE_ID), self._articles.column(C.ARTICLE_ID))
+        customers = _find(batch.column(C.CUSTOMER_ID), self._snapshot.customers[C.CUSTOMER_ID])
+        articles = _find(batch.column(C.ARTICLE_ID), self._snapshot.articles[C.ARTICLE_ID])
         known = (customers >= 0) & (articles >= 0)
         self._unknown += int((~known).sum())
-        customers, articles = customers[known], articles[known]
-        ranks = batch.column(C.RANK).to_numpy()[known]
+        customers = customers[known]
         self._counts += np.bincount(customers, minlength=len(self._counts))
-        self._ranks += np.bincount(
-            customers, weights=ranks.astype(float), minlength=len(self._ranks)
-        ).astype(np.int64)
-        codes = pair_codes(
-            self._customers.column(C.CUSTOMER_KEY).to_numpy()[customers],
-            self._articles.column(C.ARTICLE_KEY).to_numpy()[articles],
-        )
-        self._bought += int(contains(self._forbidden, codes).sum())
+        places = batch.column(C.RANK).to_numpy()[known] - 1
+        fits = (places >= 0) & (places < self._run["k"])
+        keys = self._snapshot.articles[C.ARTICLE_KEY].to_numpy()[articles[known]]
+        self._listed.articles[customers[fits], places[fits]] = keys[fits]
 
     def faults(self) -> list[str]:
-        k = self._k
-        wrong = (self._counts != k) | (self._ranks != k * (k + 1) // 2)
+        k, policy = self._run["k"], self._run["policy"]
+        wrong = (self._counts != k) | (self._listed.articles == 0).any(axis=1)
+        bought = self._snapshot.bought(policy, self._run["policy_days"])
         counts = {
             f"customers do not have ranks 1 to {k}": int(wrong.sum()),
             "rows name an unknown customer or article": self._unknown,
-            f"rows recommend what the customer bought (policy {self._policy})": self._bought,
+            f"rows recommend what the customer bought (policy {policy})": int(
+                self._listed.among(bought).sum()
+            ),
         }
         return [f"{number} {fault}" for fault, number in counts.items() if number]
 

@@ -2,20 +2,22 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import repeat
 
 import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor
 
 from recsys.serving.binary import HEADER, TRAILER, encode
+from recsys.threads import in_threads_ahead
 
-T = TypeVar("T")
+Bytes = bytes | memoryview
 
 READ_BYTES = 1 << 20
 #: Rows encoded at a time; a batch must stay below 2 GiB.
-BATCH_ROWS = 20_000
+BATCH_ROWS = 1 << 15
+#: Batches that may wait for Postgres.
+AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,13 @@ class Copied:
 class RowStream:
     """A file to read from: tables one after the other as COPY's binary format.
 
-    The tables are made, and encoded, on a thread of their own, one batch ahead of the reader.
+    The tables are made, and encoded, on a thread of their own, some batches ahead of the reader.
     `sha256` is that of everything read so far. What the making of a table raises is in `error`:
     psycopg2 tells the server, and forgets its kind.
     """
 
     def __init__(self, tables: Iterable[pa.Table]) -> None:
-        self._parts = _one_ahead(_encode(tables))
+        self._parts = _ahead(_encode(tables))
         self._rest = memoryview(b"")
         self.sha256 = hashlib.sha256()
         self.error: Exception | None = None
@@ -76,7 +78,7 @@ def copy_in(
     return Copied(cursor.rowcount, stream.sha256.hexdigest())
 
 
-def _encode(tables: Iterable[pa.Table]) -> Iterator[bytes | memoryview]:
+def _encode(tables: Iterable[pa.Table]) -> Iterator[Bytes]:
     yield HEADER
     for table in tables:
         for batch in table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
@@ -84,10 +86,10 @@ def _encode(tables: Iterable[pa.Table]) -> Iterator[bytes | memoryview]:
     yield TRAILER
 
 
-def _one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield the items, the next one of which is made meanwhile on another thread."""
-    with ThreadPoolExecutor(max_workers=1) as maker:
-        item = maker.submit(next, items, None)
-        while (made := item.result()) is not None:
-            item = maker.submit(next, items, None)
-            yield made
+def _ahead(items: Iterator[Bytes]) -> Iterator[Bytes]:
+    """Yield the items, the next ones of which are made meanwhile on another thread."""
+    made = in_threads_ahead(lambda _: next(items, None), repeat(None), workers=1, ahead=AHEAD)
+    for item in made:
+        if item is None:
+            return
+        yield item

@@ -13,8 +13,6 @@ from recsys.columns import Columns as C
 #: Rows held in memory at a time, beside one customer's list.
 BLOCK_ROWS = 1 << 18
 
-Ints = npt.NDArray[np.int64] | npt.NDArray[np.int32]
-
 
 @dataclass(frozen=True)
 class Block:
@@ -86,20 +84,3 @@ def _keys(table: pa.Table, name: str) -> npt.NDArray[np.int32]:
 def _scores(table: pa.Table) -> npt.NDArray[np.float32]:
     missing = float("nan")
     return np.asarray(table.column(C.SCORE).fill_null(missing).to_numpy(), dtype=np.float32)
-
-
-def pair_codes(customers: npt.ArrayLike, articles: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Return one 64-bit number for each customer and article, ordered as the pairs are."""
-    high = np.asarray(customers, dtype=np.int64) << 32
-    return high | np.asarray(articles, dtype=np.int64)
-
-
-def contains(sorted_values: npt.NDArray[np.int64], values: Ints) -> npt.NDArray[np.bool_]:
-    """Return for each value whether it is among the sorted ones; shape of `values`."""
-    if not len(sorted_values):
-        return np.zeros(values.shape, dtype=bool)
-    places = np.searchsorted(sorted_values, values)
-    found: npt.NDArray[np.bool_] = (
-        sorted_values[np.minimum(places, len(sorted_values) - 1)] == values
-    )
-    return found

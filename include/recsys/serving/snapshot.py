@@ -15,7 +15,6 @@ from recsys.columns import Columns as C
 from recsys.config import Policy
 from recsys.paths import Partition
 from recsys.schemas import RECOMMENDATIONS, check_schema
-from recsys.serving.lists import pair_codes
 from recsys.storage import Lake
 
 #: Columns of cleaned.articles that recs.articles shows.
@@ -25,6 +24,9 @@ ARTICLE_TEXTS: tuple[str, ...] = (
     "perceived_colour_master_name", "department_name", "index_name", "index_group_name",
     "section_name", "garment_group_name", "detail_desc",
 )  # fmt: skip
+
+#: A customer and an article.
+PAIR = (C.CUSTOMER_KEY, C.ARTICLE_KEY)
 
 #: Columns of features.articles that are published too.
 FACTS: tuple[str, ...] = ("mean_price", "days_on_sale", "is_on_sale")
@@ -108,23 +110,18 @@ class Snapshot:
             [(C.ARTICLE_KEY, "ascending"), (C.RANK, "ascending")]
         )
 
-    def forbidden(self, policy: Policy, policy_days: int) -> npt.NDArray[np.int64]:
-        """Return what the policy says may not be recommended, as sorted pair codes.
+    def bought(self, policy: Policy, policy_days: int) -> pa.Table:
+        """Return customer_key and article_key of the purchases that may not be recommended.
 
         The transactions say it themselves, so that a fault of ranking does not hide itself.
         """
-        if policy == "none":
-            return np.empty(0, dtype=np.int64)
-        bought = pc.field(C.T_DAT) < self.run_date
-        if policy == "last_n_days":
-            bought &= pc.field(C.T_DAT) >= self.run_date - timedelta(days=policy_days)
-        days = self.lake.scan(self.partitions["cleaned.transactions"], before=str(self.run_date))
-        purchases = days.to_batches(columns=[C.CUSTOMER_KEY, C.ARTICLE_KEY], filter=bought)
-        codes = np.concatenate(
-            [pair_codes(*(column.to_numpy() for column in batch.columns)) for batch in purchases]
+        view, before = self.partitions["cleaned.transactions"], str(self.run_date)
+        since = (
+            str(self.run_date - timedelta(days=policy_days)) if policy == "last_n_days" else None
         )
-        codes.sort()
-        return codes
+        if policy == "none" or not self.lake.files(view, since=since, before=before):
+            return pa.table({name: pa.array([], pa.int32()) for name in PAIR})
+        return self.lake.read(view, PAIR, since=since, before=before)
 
     def _read(self, dataset: str, columns: list[str] | None = None) -> pa.Table:
         return self.lake.read(self.partitions[dataset], columns)

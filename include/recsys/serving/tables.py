@@ -1,7 +1,7 @@
 """The tables of one run: made, filled from the lake, indexed and attached in one transaction."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from recsys.columns import Columns as C
 from recsys.errors import DataError
 from recsys.serving.audit import Audit
-from recsys.serving.copying import copy_in
+from recsys.serving.copying import Copied, copy_in
 from recsys.serving.lists import Block, read_blocks
 from recsys.serving.snapshot import ARTICLE_TEXTS, FACTS, Run, Snapshot, find_rows, rows_by_key
 
@@ -40,34 +40,34 @@ class Filled:
 def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
     """Make, fill, index and attach a run's tables; audit the rows that go in on their way.
 
-    The transaction must be fresh: COPY FREEZE wants a table that it made itself. Purchases are
-    read, and held against the lists, while Postgres copies and builds indexes.
+    The transaction must be fresh: COPY FREEZE wants a table that it made itself. Customers and
+    purchases are read, and purchases are held against the lists, beside what Postgres does.
 
     Raises:
         DataError: the audit found faults, or Postgres took other numbers of rows than there are.
     """
     cursor.execute("SELECT recs_data.create_run_tables(%s)", (run_id,))
     reasons: list[str] = []
+
+    def copy(name: str, columns: Sequence[str], rows: Iterable[pa.Table]) -> Copied:
+        return copy_in(cursor, f"recs_data.{name}_{run_id}", columns, rows)
+
     with ThreadPoolExecutor(max_workers=1) as beside:
-        bought = beside.submit(snapshot.forbidden, run.policy, run.policy_days)
+        customers = beside.submit(lambda: snapshot.customer_rows)
+        bought = beside.submit(snapshot.bought, run.policy, run.policy_days)
+        articles = copy("articles", ARTICLES, article_rows(snapshot))
+        popular = copy("popular", POPULAR, [snapshot.popular.select(POPULAR)])
+        customers.result()
         checks = Audit(snapshot, run)
-        sent = {
-            "articles": (ARTICLES, article_rows(snapshot)),
-            "popular": (POPULAR, [snapshot.popular.select(POPULAR)]),
-            "lists": (LISTS, list_rows(snapshot, checks, reasons)),
-        }
-        copied = {
-            name: copy_in(cursor, f"recs_data.{name}_{run_id}", columns, rows)
-            for name, (columns, rows) in sent.items()
-        }
+        lists = copy("lists", LISTS, list_rows(snapshot, checks, reasons))
         verdict = beside.submit(lambda: checks.require_none(bought.result()))
         if not checks.found:
             cursor.execute("SELECT recs_data.attach_run_tables(%s)", (run_id,))
         verdict.result()
     expected = (snapshot.customers.num_rows, snapshot.articles.num_rows)
-    if (found := (copied["lists"].rows, copied["articles"].rows)) != expected:
+    if (found := (lists.rows, articles.rows)) != expected:
         raise DataError(f"Postgres took {found} lists and articles, not {expected}")
-    digests = [part.sha256 for part in copied.values()]
+    digests = [part.sha256 for part in (articles, popular, lists)]
     checksum = hashlib.sha256("".join([*digests, *reasons]).encode()).hexdigest()
     return Filled(*expected, reasons, checksum)
 

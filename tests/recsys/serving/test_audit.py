@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from recsys.errors import DataError
 from recsys.serving.audit import audit
-from recsys.serving.lists import contains, pair_codes, read_blocks
+from recsys.serving.listed import Listed
+from recsys.serving.lists import read_blocks
 
 A, B = "a" * 64, "b" * 64
 GOOD = {2: [2, 3, 4], 3: [3, 4, 5], 4: [7, 6, 5], 5: [4, 3, 2]}
@@ -131,8 +133,10 @@ def test_no_lists_at_all(faults):
     assert faults(rows=[]) == [f"customers without recommendations: 4 (the first is {A})"]
 
 
-def test_pairs_are_found_among_sorted_codes():
-    codes = np.sort(pair_codes([2, 2, 2**31 - 1], [7, 2**31 - 1, 2]))
-    wanted = pair_codes([2, 2, 3, 2**31 - 1], [7, 8, 7, 2])
-    assert contains(codes, wanted).tolist() == [True, False, False, True]
-    assert contains(codes[:0], wanted).tolist() == [False] * 4
+def test_purchases_of_unknown_customers_are_nobodys(fill_lake):
+    listed = Listed(fill_lake(), 3)
+    listed.articles[:] = [GOOD[key] for key in sorted(GOOD)]
+    pairs = [(2, 4), (4, 7), (2**31 - 1, 2), (-1, 2), (0, 3), (1, 3), (5, 9), (3, 2)]
+    customers, articles = (pa.array(keys, pa.int32()) for keys in zip(*pairs, strict=True))
+    found = listed.among(pa.table([customers, articles], names=["customer_key", "article_key"]))
+    assert np.argwhere(found).tolist() == [[0, 2], [2, 0]]

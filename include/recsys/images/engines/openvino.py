@@ -10,8 +10,8 @@ from recsys.images.engines.engine import padded
 from recsys.images.load import SIZE, Pixels
 from recsys.images.matrix import FloatArray
 
-#: Images that a core embeds at a time: each weight is then read once for all of them. Always so many,
-#: so that a vector does not depend on how many images there are.
+#: Images that a core embeds at a time: each weight is then read once for all of them. They are
+#: always so many: a vector does not depend on how many images there are.
 GROUP = 8
 #: What OpenVINO calls them.
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
