@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg2.extensions import connection as Connection
 
 from recsys.columns import Columns as C
@@ -87,14 +87,16 @@ class _ReadBack:
     def __init__(self, snapshot: Snapshot, run: dict[str, Any]) -> None:
         self.rows = 0
         self._snapshot, self._run = snapshot, run
+        self._customer_rows = _Rows(snapshot.customers[C.CUSTOMER_ID])
+        self._article_rows = _Rows(snapshot.articles[C.ARTICLE_ID])
         self._listed = Listed(snapshot, run["k"])
         self._counts = np.zeros(snapshot.customers.num_rows, dtype=np.int64)
         self._unknown = 0
 
     def see(self, batch: pa.RecordBatch) -> None:
         self.rows += batch.num_rows
-        customers = _find(batch.column(C.CUSTOMER_ID), self._snapshot.customers[C.CUSTOMER_ID])
-        articles = _find(batch.column(C.ARTICLE_ID), self._snapshot.articles[C.ARTICLE_ID])
+        customers = self._customer_rows(batch.column(C.CUSTOMER_ID))
+        articles = self._article_rows(batch.column(C.ARTICLE_ID))
         known = (customers >= 0) & (articles >= 0)
         self._unknown += int((~known).sum())
         customers = customers[known]
@@ -118,9 +120,17 @@ class _ReadBack:
         return [f"{number} {fault}" for fault, number in counts.items() if number]
 
 
-def _find(ids: pa.Array, known: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Return each id's row in `known`, or -1."""
-    return np.asarray(pc.index_in(ids, known.combine_chunks()).fill_null(-1), dtype=np.int64)
+class _Rows:
+    """Finds the rows of ids."""
+
+    def __init__(self, ids: pa.ChunkedArray) -> None:
+        self._index = pd.Index(ids.to_pandas())
+
+    def __call__(self, ids: pa.Array) -> npt.NDArray[np.int64]:
+        """Return each id's row, or -1; ids are looked up once, however often they come."""
+        found = ids.dictionary_encode()
+        rows = self._index.get_indexer(found.dictionary.to_pandas())
+        return np.asarray(rows[found.indices.to_numpy()], dtype=np.int64)
 
 
 def _answer_faults(connection: Connection, snapshot: Snapshot, run: dict[str, Any]) -> list[str]:

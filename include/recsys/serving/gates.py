@@ -10,30 +10,31 @@ from recsys.config import POLICIES, RecommendationsConfig
 from recsys.inference.limits import CAPS
 from recsys.inference.offered import KINDS
 
-ROWS = """SELECT count(*) FROM recs.recommendations AS r JOIN recs.articles AS a USING (article_id)
-WHERE {fault}"""
+ROWS = """SELECT {counts}
+FROM recs.recommendations AS r JOIN recs.articles AS a USING (article_id)"""
 OVER_CAP = """SELECT count(*) FROM (
     SELECT FROM recs.recommendations AS r JOIN recs.articles AS a USING (article_id)
     WHERE a.{column} IS NOT NULL
-    GROUP BY r.customer_id, a.{column} HAVING count(*) > %(value)s
+    GROUP BY r.customer_id, a.{column} HAVING count(*) > %s
 ) AS groups"""
 TOO_FEW_NEW = """SELECT count(*) FROM (
     SELECT FROM recs.recommendations AS r LEFT JOIN recs.new_articles AS n USING (article_id)
-    GROUP BY r.customer_id HAVING count(n.article_id) < %(value)s
+    GROUP BY r.customer_id HAVING count(n.article_id) < %s
 ) AS lists"""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What must not be found: a fault, the query that counts it, and its one parameter `value`."""
+    """What must not be found: a fault, and SQL with the one parameter `value`."""
 
     fault: str
-    query: str
+    #: A condition that no row may meet, or a query that counts what there may not be.
+    sql: str
     value: Any
 
 
-def gates(config: RecommendationsConfig, out_of_stock: list[str]) -> Iterator[Gate]:
-    """Yield a gate for each policy that is on.
+def row_gates(config: RecommendationsConfig, out_of_stock: list[str]) -> Iterator[Gate]:
+    """Yield a condition for each policy that is on and says which articles are recommended.
 
     Purchases are none of them: they are not in the database, and the audit holds them against the
     lists by itself.
@@ -45,17 +46,21 @@ def gates(config: RecommendationsConfig, out_of_stock: list[str]) -> Iterator[Ga
     articles = config.articles
     for setting, column in KINDS.items():
         if only := getattr(articles, setting):
-            fault = f"(a.{column} = ANY(%(value)s)) IS NOT TRUE"
-            yield Gate(f"rows are of other {setting} than the policy's", _rows(fault), list(only))
+            fault = f"(a.{column} = ANY(%s)) IS NOT TRUE"
+            yield Gate(f"rows are of other {setting} than the policy's", fault, list(only))
         if never := getattr(articles, f"without_{setting}"):
-            fault = f"a.{column} = ANY(%(value)s)"
-            yield Gate(f"rows are of {setting} that are left out", _rows(fault), list(never))
+            fault = f"a.{column} = ANY(%s)"
+            yield Gate(f"rows are of {setting} that are left out", fault, list(never))
     for price, sign in (("min_price", ">="), ("max_price", "<=")):
         if (value := getattr(articles, price)) is not None:
-            fault = f"(a.mean_price {sign} %(value)s::real) IS NOT TRUE"
-            yield Gate(f"rows do not keep {price} {value:g}", _rows(fault), value)
+            fault = f"(a.mean_price {sign} %s::real) IS NOT TRUE"
+            yield Gate(f"rows do not keep {price} {value:g}", fault, value)
     if out_of_stock:
-        yield Gate("rows are out of stock", _rows("r.article_id = ANY(%(value)s)"), out_of_stock)
+        yield Gate("rows are out of stock", "r.article_id = ANY(%s)", out_of_stock)
+
+
+def list_gates(config: RecommendationsConfig) -> Iterator[Gate]:
+    """Yield a query for each policy that is on and says what a list holds."""
     for setting, column in CAPS.items():
         if most := getattr(config, setting):
             fault = f"times a customer gets more than {most} of one {column}"
@@ -67,20 +72,26 @@ def gates(config: RecommendationsConfig, out_of_stock: list[str]) -> Iterator[Ga
 def broken_gates(
     connection: Connection, config: RecommendationsConfig, out_of_stock: list[str]
 ) -> list[str]:
-    """Return what each gate that finds something says, as a reader of the active run."""
-    faults = []
+    """Return what each gate that finds something says, as a reader of the active run.
+
+    All conditions of rows are counted by one query, since it reads the whole run.
+    """
+    rows, lists = list(row_gates(config, out_of_stock)), list(list_gates(config))
+    counts: list[int] = []
     with connection.cursor() as cursor:
         # Postgres takes a list for ten articles of few customers, and would join them one by one
         # with all articles: hours at full size, where a hash takes seconds.
         cursor.execute("SET enable_nestloop = off")
-        for gate in gates(config, out_of_stock):
-            cursor.execute(gate.query, {"value": gate.value})
-            row = cursor.fetchone()
-            assert row is not None
-            if row[0]:
-                faults.append(f"{row[0]} {gate.fault}")
+        if rows:
+            counted = ", ".join(f"count(*) FILTER (WHERE {gate.sql})" for gate in rows)
+            cursor.execute(ROWS.format(counts=counted), [gate.value for gate in rows])
+            counts += cursor.fetchone() or ()
+        for gate in lists:
+            cursor.execute(gate.sql, [gate.value])
+            counts += cursor.fetchone() or ()
         cursor.execute("RESET enable_nestloop")
-    return faults
+    found = zip(counts, [*rows, *lists], strict=True)
+    return [f"{count} {gate.fault}" for count, gate in found if count]
 
 
 def policies_of(connection: Connection, run_id: int) -> RecommendationsConfig:
@@ -95,7 +106,3 @@ def policies_of(connection: Connection, run_id: int) -> RecommendationsConfig:
     assert row is not None
     known = {k: v for k, v in zip(columns, row, strict=True) if v is not None}
     return RecommendationsConfig.model_validate(known)
-
-
-def _rows(fault: str) -> str:
-    return ROWS.format(fault=fault)

@@ -81,3 +81,15 @@ def test_the_ends_of_a_price_band_are_inside(faults, band, rows):
 def test_what_is_out_of_stock_by_now(faults, tmp_path):
     (tmp_path / "gone.csv").write_text("article_id\n0108775007\n0108775005\n")
     assert faults({"articles": {"out_of_stock": "gone.csv"}}) == ["3 rows are out of stock"]
+
+
+def test_what_many_policies_find_is_told_apart(faults):
+    articles = {"without_product_types": ["Top"], "departments": ["Kids"], "max_price": 0.0499}
+    found = faults({"articles": articles, "max_per_type": 1, "new_share": 0.3, "new_days": 9})
+    assert found == [
+        "12 rows are of product_types that are left out",
+        "12 rows are of other departments than the policy's",
+        "10 rows do not keep max_price 0.0499",
+        "4 times a customer gets more than 1 of one product_type_name",
+        "2 customers get less than 1 new articles",
+    ]
