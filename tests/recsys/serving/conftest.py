@@ -178,8 +178,8 @@ def publish_day(database: str, fill_lake: Callable[..., Snapshot]) -> Callable[.
     """Fill the lake for a day and publish it."""
 
     def run(day: str = DAY, *, settings: PublishConfig | None = None, **changes: Any) -> Outcome:
-        lists = {k: changes.pop(k) for k in ("lists", "scores", "rows") if k in changes}
-        snapshot = fill_lake(day, **lists)
+        inputs = ("lists", "scores", "rows", "offered")
+        snapshot = fill_lake(day, **{k: changes.pop(k) for k in inputs if k in changes})
         return publish(database, snapshot, make_run(day, **changes), settings or PublishConfig())
 
     return run

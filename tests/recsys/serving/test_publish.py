@@ -17,7 +17,11 @@ from tests.recsys.serving.published import (
     D,
 )
 
+from recsys.errors import DataError
+
 pytestmark = pytest.mark.postgres
+
+POPULAR_SQL = "SELECT segment, rank, article_id, score FROM recs.popular_articles ORDER BY 1, 2"
 
 
 def test_a_published_run_reads_back_exactly(publish_day, query):
@@ -207,3 +211,18 @@ def test_reasons_name_what_caused_them(publish_day, query):
     query("UPDATE recs_data.lists SET causes = NULL", role="recs_owner")
     assert query(reasons, D) == [("popular at your age",)] * 3
     assert query("SELECT count(*), count(rank) FROM recs.recommendations") == [(12, 12)]
+
+
+def test_popular_articles_are_of_those_offered_and_ranked_anew(publish_day, query):
+    publish_day(offered=[2, 3, 4, 5, 6])
+    assert query(POPULAR_SQL) == [
+        ("20-24", 1, "0108775003", 9.0),
+        ("all", 1, "0108775002", 30.0),
+    ]
+    assert query("SELECT article_id, rank FROM recs.recommend('nobody')") == [("0108775002", 1)]
+
+
+def test_without_a_popular_article_that_is_offered_nothing_is_published(publish_day, query):
+    with pytest.raises(DataError, match="popularity has no segment 'all'"):
+        publish_day(offered=[3])
+    assert query("SELECT state FROM recs.runs") == [("failed",)]
