@@ -20,6 +20,8 @@ Codes = NDArray[np.int64]
 
 #: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
 CAPACITY, LEAST = 5, 256
+#: Bars are raised by a guess whenever so many times more tiles have been seen.
+LIFT = 4
 NONE, ONE = np.uint64(0), np.uint64(1)
 
 
@@ -102,25 +104,32 @@ def _sift(
 
 
 @compiled
-def _lift(held: Held, task: Task, block: tuple[int, int], seen: int) -> None:
-    """Raise all bars after the first `seen` candidates, by a guess of where they will end.
+def _guess(scores: Floats, size: int, held: Held, task: Task, at: tuple[int, int, int]) -> None:
+    """Raise the bar of a slot and query, `at[:2]`, by a guess of where it will end.
 
-    Candidates come in random order: among so many there are about k * seen / all of the k best, and
-    hardly ever more than four standard deviations above that. So many of those held must reach the
-    bar. Where the guess is wrong `_finish` finds it out.
+    `scores` are the best of the first `at[2]` candidates. These come in random order: among so many
+    there are about k * seen / all of the k best, and hardly ever more than four standard deviations
+    above that. So many of them must reach the bar. Where the guess is wrong `_finish` finds it out.
     """
+    slot, query, seen = at
     expected = task.k * seen / len(task.keys)
     wanted = int(expected + 4 * np.sqrt(expected) + 4)
+    if size > wanted:
+        reached = _reached(scores, size, wanted, (held.bars[slot], task.reach[query]))
+        bar = reached - task.slack[query]
+        if bar > held.bars[slot]:
+            held.floors[slot], held.bars[slot] = reached, bar
+
+
+@compiled
+def _lift(held: Held, task: Task, block: tuple[int, int], seen: int) -> None:
+    """Raise all bars by a guess, after the first `seen` candidates."""
     for query in range(block[0], block[1]):
         slot = query - block[0]
         scores = held.scores[slot]
         size = _open(held, slot, int(held.sizes[slot]), task, query)
-        if size > wanted:
-            reached = _reached(scores, size, wanted, task.reach[query])
-            bar = reached - task.slack[query]
-            if bar > held.bars[slot]:
-                held.floors[slot], held.bars[slot] = reached, bar
-                size = _keep(scores, held.keys[slot], scores[:size] >= bar)
+        _guess(scores, size, held, task, (slot, query, seen))
+        size = _keep(scores, held.keys[slot], scores[:size] >= held.bars[slot])
         held.opened[slot] = held.sizes[slot] = size
 
 
@@ -130,7 +139,8 @@ def _raise(held: Held, slot: int, size: int, task: Task, query: int) -> int:
     scores, keys, slack = held.scores[slot], held.keys[slot], task.slack[query]
     size = _open(held, slot, size, task, query)
     if size > task.k:
-        bar = max(held.bars[slot], _reached(scores, size, task.k, task.reach[query]) - slack)
+        bars = held.bars[slot], task.reach[query]
+        bar = max(bars[0], _reached(scores, size, task.k, bars) - slack)
         size = _keep(scores, keys, scores[:size] >= bar)
         if size > len(scores) // 2:  # many alike: their exact scores decide
             exact, codes = _exact(task, query, keys[:size])
@@ -175,10 +185,13 @@ def _keep(scores: Floats, keys: Keys, keep: NDArray[np.bool_]) -> int:
 
 
 @compiled
-def _reached(scores: Floats, size: int, wanted: int, reach: Any) -> Any:
-    """Return a value that at least so many of the first scores reach, and few more."""
+def _reached(scores: Floats, size: int, wanted: int, between: tuple[Any, Any]) -> Any:
+    """Return a value that at least so many of the first scores reach, and few more.
+
+    It is the first of `between`, or from there up to the second.
+    """
     scores[size : -(-size // 64) * 64] = -np.inf
-    low, high = -reach, reach
+    low, high = between
     for _ in range(32):
         middle = low + (high - low) * np.float32(0.5)
         count = 0
@@ -264,7 +277,7 @@ def search(
     Returns:
         int64 [m], the queries whose bars were guessed too high: nothing was found for them.
     """
-    (start, end), lift = block, 1
+    (start, end), lift = block, LIFT
     tile = np.empty((coarse.height, WIDTH), np.float32)
     _begin(held, task, block)
     start_unit(coarse)
@@ -272,9 +285,13 @@ def search(
         for first in range(0, end - start, coarse.height):
             score(tile, coarse, task.queries, (start + first, end), part)
             tile[:, len(task.keys) - part * WIDTH :] = -np.inf
+            if guess and part == 0:
+                for slot in range(first, min(first + len(tile), end - start)):
+                    at = slot, start + slot, WIDTH
+                    _guess(tile[slot - first], WIDTH, held, task, at)
             _sift(tile, held, task, block, (first, part * WIDTH))
         if guess and part + 1 == lift:
             _lift(held, task, block, lift * WIDTH)
-            lift *= 2
+            lift *= LIFT
     stop_unit(coarse)
     return _finish(held, task, block)
