@@ -18,7 +18,8 @@ from recsys.storage import Lake
 
 pytestmark = pytest.mark.tensorflow
 
-TREES = ("trees-all.txt", "trees-novel.txt", "trees-pairs.txt", "trees.json")
+MODES = ("all", "novel", "pairs")
+TREES = (*(f"trees-{mode}-{number:02}.txt" for mode in MODES for number in range(3)), "trees.json")
 RUN_DATE = date(2020, 9, 23)
 
 

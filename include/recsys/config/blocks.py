@@ -97,7 +97,10 @@ class TreesConfig(Frozen):
     weeks: PositiveInt = 4
     #: So many of a week's customers.
     customers: PositiveInt = 5_000
-    #: Of each kind: first those that say what is likely, then, of lists, those that order.
+    #: A model is the mean of so many boosters, which differ by the rows and columns they draw.
+    boosters: PositiveInt = 3
+    #: Of a booster, of each kind: first those that say what is likely, then, of lists, those that
+    #: order.
     trees: PositiveInt = 150
     leaves: Annotated[int, Field(ge=2, le=64)] = 15
     learning_rate: float = Field(default=0.05, gt=0)

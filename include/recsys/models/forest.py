@@ -58,9 +58,10 @@ class Forest(NamedTuple):
     leaves: NDArray[np.float64]
 
     @classmethod
-    def of(cls, booster: lgb.Booster) -> Self:
-        """Return the trees of a booster, whose columns are numbers, none a category."""
-        trees = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
+    def of(cls, *boosters: lgb.Booster) -> Self:
+        """Return the mean of boosters, whose columns are numbers, none a category."""
+        dumped = [tree for booster in boosters for tree in booster.dump_model()["tree_info"]]
+        trees = [tree["tree_structure"] for tree in dumped]
         leaves = [list(_leaves(tree)) for tree in trees]
         tests = [list(_tests(tree)) for tree in trees]
         flat = [test for of_tree in tests for test in of_tree]
@@ -77,7 +78,7 @@ class Forest(NamedTuple):
             np.array([_passes_missing(test) for test, _ in flat], np.bool_),
             np.array([every & ~cleared for _, cleared in flat], word),
             np.cumsum([0, *map(len, tests)]),
-            table,
+            table / len(boosters),
         )
 
     def score(self, features: Floats) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from recsys.config import TreesConfig
 from recsys.models.forest import Forest
 
 Floats = NDArray[np.float32]
+Boosters = tuple[lgb.Booster, ...]
 
 NAMES = "trees.json"
 #: The name of the model of single pairs; the others have those of purchase modes.
@@ -55,10 +56,14 @@ class Rows:
 
 @dataclass(frozen=True)
 class Trees:
-    """A trained model for each mode and for PAIRS, and the names of the columns that each reads."""
+    """A trained model for each mode and for PAIRS, and the names of the columns that each reads.
+
+    A model is the mean of several boosters, each of which learned from other draws of rows and
+    columns.
+    """
 
     names: Mapping[str, tuple[str, ...]]
-    boosters: Mapping[str, lgb.Booster]
+    boosters: Mapping[str, Boosters]
     _forests: dict[str, Forest] = field(default_factory=dict, init=False, repr=False)
 
     def score(self, mode: str, features: Floats) -> Floats:
@@ -70,40 +75,51 @@ class Trees:
         if not len(features):
             return np.zeros(0, np.float32)
         if mode not in self._forests:
-            self._forests[mode] = Forest.of(self.boosters[mode])
+            self._forests[mode] = Forest.of(*self.boosters[mode])
         scores = self._forests[mode].score(features)
         return np.asarray(expit(scores) if mode == PAIRS else scores, np.float32)
 
     def importance(self, mode: str) -> dict[str, float]:
         """Return each column's share of what all splits gained, largest first."""
-        gains = self.boosters[mode].feature_importance("gain")
+        gains = np.sum([b.feature_importance("gain") for b in self.boosters[mode]], axis=0)
         shares = gains / max(gains.sum(), 1e-12)
         pairs = zip(self.names[mode], shares.tolist(), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
     def save(self, folder: Path) -> None:
-        """Write LightGBM's own text format, a file a model, and the names."""
-        for mode, booster in self.boosters.items():
-            booster.save_model(folder / f"trees-{mode}.txt")
+        """Write LightGBM's own text format, a file a booster, and the names."""
+        for mode, boosters in self.boosters.items():
+            for number, booster in enumerate(boosters):
+                booster.save_model(folder / f"trees-{mode}-{number:02}.txt")
         (folder / NAMES).write_text(json.dumps(dict(self.names), indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Return what `save` wrote."""
+        """Return what `save` wrote, or wrote when a model was one booster, without a number."""
         names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
         return cls(
             {mode: tuple(columns) for mode, columns in names.items()},
-            {mode: lgb.Booster(model_file=folder / f"trees-{mode}.txt") for mode in names},
+            {
+                mode: tuple(
+                    lgb.Booster(model_file=file)
+                    for file in sorted(folder.glob(f"trees-{mode}*.txt"))
+                )
+                for mode in names
+            },
         )
 
 
-def fit_trees(rows: Rows, config: TreesConfig, *, seed: int) -> lgb.Booster:
+def fit_trees(rows: Rows, config: TreesConfig, *, seed: int) -> Boosters:
     """Return trees that order each list, or that judge single pairs where there are no lists.
 
-    The first trees say how likely each candidate is bought; of lists, as many more then put them in
-    order. Alone, trees of either kind do worse. The same rows, settings and seed give the same
-    trees.
+    The first trees of a booster say how likely each candidate is bought; of lists, as many more
+    then put them in order. Alone, trees of either kind do worse, and so does one booster. The same
+    rows, settings and seed give the same trees.
     """
+    return tuple(_fit(rows, config, seed + number) for number in range(config.boosters))
+
+
+def _fit(rows: Rows, config: TreesConfig, seed: int) -> lgb.Booster:
     lists = len(rows.groups) > 0
     parameters = {
         "num_leaves": config.leaves,

@@ -1,5 +1,6 @@
 """Gradient-boosted trees that order candidates."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from recsys.config import TreesConfig
 from recsys.models.trees import PAIRS, Rows, Trees, fit_trees
 
-CONFIG = TreesConfig(trees=30, min_rows=5, min_pairs=20)
+CONFIG = TreesConfig(trees=30, min_rows=5, min_pairs=20, boosters=2)
 
 
 def rows(seed: int, lists: int = 200) -> Rows:
@@ -41,8 +42,9 @@ def test_what_was_bought_moves_up_unseen_lists(trees: Trees) -> None:
 def test_trees_that_order_lists_go_on_from_those_that_say_what_is_likely(trees: Trees) -> None:
     learned = rows(1)
     flat = Rows(learned.features, learned.labels, np.empty(0, np.int64))
-    likely = fit_trees(flat, CONFIG.model_copy(update={"min_pairs": CONFIG.min_rows}), seed=7)
-    both, features = trees.boosters["novel"], rows(2).features
+    config = CONFIG.model_copy(update={"min_pairs": CONFIG.min_rows})
+    likely = fit_trees(flat, config, seed=7)[0]
+    both, features = trees.boosters["novel"][0], rows(2).features
     assert (likely.num_trees(), both.num_trees()) == (CONFIG.trees, 2 * CONFIG.trees)
     first = both.predict(features, num_iteration=CONFIG.trees, raw_score=True)
     np.testing.assert_allclose(first, likely.predict(features, raw_score=True), rtol=1e-12)
@@ -53,10 +55,10 @@ def test_shuffled_labels_teach_nothing() -> None:
     learned = rows(1)
     random = np.random.default_rng(5)
     shuffled = random.permuted(learned.labels.reshape(-1, 10), axis=1).ravel()
-    booster = fit_trees(Rows(learned.features, shuffled, learned.groups), CONFIG, seed=7)
+    boosters = fit_trees(Rows(learned.features, shuffled, learned.groups), CONFIG, seed=7)
     unseen = rows(2)
     assert (
-        hits(Trees(("a", "b", "c", "d"), {"x": booster}).score("x", unseen.features), unseen) < 0.3
+        hits(Trees(("a", "b", "c", "d"), {"x": boosters}).score("x", unseen.features), unseen) < 0.3
     )
 
 
@@ -68,7 +70,15 @@ def test_the_column_that_decides_is_the_important_one(trees: Trees) -> None:
 
 def test_the_same_rows_and_seed_give_the_same_trees(trees: Trees) -> None:
     again = fit_trees(rows(1), CONFIG, seed=7)
-    assert again.model_to_string() == trees.boosters["novel"].model_to_string()
+    texts = [booster.model_to_string() for booster in again]
+    assert texts == [booster.model_to_string() for booster in trees.boosters["novel"]]
+    assert len(set(texts)) == CONFIG.boosters
+
+
+def test_a_score_is_the_mean_of_those_of_boosters(trees: Trees) -> None:
+    features = rows(2).features
+    each = [booster.predict(features, raw_score=True) for booster in trees.boosters["novel"]]
+    np.testing.assert_allclose(trees.score("novel", features), np.mean(each, axis=0), rtol=1e-5)
 
 
 def test_saved_trees_score_the_same(trees: Trees, tmp_path: Path) -> None:
@@ -77,7 +87,17 @@ def test_saved_trees_score_the_same(trees: Trees, tmp_path: Path) -> None:
     assert loaded.names == trees.names
     features = rows(2).features
     np.testing.assert_array_equal(loaded.score("novel", features), trees.score("novel", features))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["trees-novel.txt", "trees.json"]
+    files = ["trees-novel-00.txt", "trees-novel-01.txt", "trees.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == files
+
+
+def test_one_booster_without_a_number_is_loaded_too(trees: Trees, tmp_path: Path) -> None:
+    first = trees.boosters["novel"][0]
+    first.save_model(tmp_path / "trees-novel.txt")
+    (tmp_path / "trees.json").write_text(json.dumps(trees.names))
+    features = rows(2).features
+    scores = Trees.load(tmp_path).score("novel", features)
+    np.testing.assert_allclose(scores, first.predict(features, raw_score=True), rtol=1e-5)
 
 
 def test_nothing_to_score(trees: Trees) -> None:
@@ -89,6 +109,7 @@ def test_single_pairs_get_probabilities() -> None:
     features = random.random((4000, 4), dtype=np.float32)
     bought = random.random(4000) < features[:, 0]
     pairs = Rows(features, bought.astype(np.int8), np.empty(0, np.int64))
-    trees = Trees({}, {PAIRS: fit_trees(pairs, CONFIG, seed=7)})
+    config = CONFIG.model_copy(update={"trees": 60})
+    trees = Trees({}, {PAIRS: fit_trees(pairs, config, seed=7)})
     asked = np.array([[0.1, 0.5, 0.5, 0.5], [0.9, 0.5, 0.5, 0.5]], np.float32)
     np.testing.assert_allclose(trees.score(PAIRS, asked), [0.1, 0.9], atol=0.15)
