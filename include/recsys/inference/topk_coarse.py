@@ -7,7 +7,7 @@ in float32 loses. All lengths on the right are measured, with the largest of all
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ LOSS = 2.0**-22
 TINY = 1e-30
 #: Held while BLAS is limited.
 BLAS = Lock()
+#: Bytes of a line of the processor's caches.
+LINE = 64
 #: Vectors this long have no dot product beyond float32.
 LONGEST = 1e18
 
@@ -72,7 +74,8 @@ class Bfloat16:
         self.longest, self.loss = 0.0, 0.0
         parts = range(0, len(keys), WIDTH)
         # Pairs of dims are one word of 32 bits.
-        tiles = np.empty((len(parts), WIDTH // SIDE, self.deep // SIDE, 2, 16, 16), np.uint32)
+        shape = (len(parts), WIDTH // SIDE, self.deep // SIDE, 2, 16, 16)
+        tiles = aligned(shape, np.uint32)
         for tile, first in zip(tiles, parts, strict=True):
             rows = candidates[keys[first : first + WIDTH]]
             self.longest = max(self.longest, _lengths(rows).max())
@@ -149,9 +152,22 @@ def to_bfloat16(rows: Floats, shape: tuple[int, int]) -> NDArray[np.uint16]:
     words = rows.view(np.uint32)
     bits = (words + np.uint32(0x7FFF) + (words >> 16 & 1)) >> 16
     bits[bits & 0x7F80 == 0] = 0  # the matrix unit takes subnormal numbers for zero
-    filled = np.zeros(shape, np.uint16)
+    filled: NDArray[np.uint16] = aligned(shape, np.uint16)
+    filled[:] = 0
     filled[: rows.shape[0], : rows.shape[1]] = bits
     return filled
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an empty array whose every 64 bytes are one line of the processor's caches.
+
+    NumPy's are not: what multiplies 64 bytes at a time would load each half from another line.
+    """
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.empty(size + LINE, np.uint8)
+    first = -room.ctypes.data % LINE
+    found: NDArray[Any] = room[first : first + size].view(dtype).reshape(shape)
+    return found
 
 
 def encode(keys: Keys, scores: Floats) -> Codes:

@@ -2,8 +2,9 @@
 
 Intel's matrix unit (AMX) and, on more processors, vectors (AVX-512 BF16) multiply in bfloat16.
 
-The matrix unit has eight tiles of 16 rows of 64 bytes. A product adds to four of them, 32 queries
-by 32 candidates in float32, from two of queries and two of candidates in bfloat16, 32 dims deep.
+The matrix unit has eight tiles of 16 rows of 64 bytes. Products add to four of them, 16 queries by
+64 candidates in float32, from one tile of queries and four of candidates in bfloat16, 32 dims deep:
+nearly twice as fast as 32 queries by 32 candidates, whose sums wait for more loads.
 
 A thread that has used it must not run oneDNN (TensorFlow) afterwards, which believes that the tiles
 of its thread are as it left them: whoever calls this does so in threads of its own.
@@ -22,8 +23,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-#: Queries, candidates and dims of one product.
+#: Candidates that stand together, and dims of one product.
 SIDE = 32
+#: Queries of one product of the matrix unit, by twice SIDE candidates.
+TALL = 16
 #: Queries whose products by SIDE candidates stay in the registers of vectors.
 ROWS = 8
 
@@ -102,33 +105,34 @@ def clear_tiles(_context: Any) -> Any:
 
 
 @_instruction
-def add_products(_context: Any, _rows: Any, _stride: Any, _columns: Any) -> Any:
-    """Add 32 dims of 32 queries by 32 candidates to tiles 0 to 3; addresses and bytes a row."""
+def add_products(_context: Any, _rows: Any, _stride: Any, _columns: Any, _apart: Any) -> Any:
+    """Add 32 dims of 16 queries by 64 candidates to tiles 0 to 3.
+
+    Addresses of the queries, with bytes a row, and of the first 32 candidates, with bytes to the
+    others.
+    """
 
     def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        rows, stride, columns = arguments
-        below = builder.mul(stride, _WORD(16))
+        rows, stride, columns, apart = arguments
         _emit(builder, "tileloadd64", _BYTE(4), _address(builder, rows, _WORD(0)), stride)
-        _emit(builder, "tileloadd64", _BYTE(5), _address(builder, rows, below), stride)
-        for half in range(2):
-            start = _address(builder, columns, _WORD(1024 * half))
-            _emit(builder, "tileloadd64", _BYTE(6 + half), start, _WORD(64))
         for tile in range(4):
-            _emit(builder, "tdpbf16ps", _BYTE(tile), _BYTE(4 + tile // 2), _BYTE(6 + tile % 2))
+            half = columns if tile < 2 else builder.add(columns, apart)
+            start, other = _address(builder, half, _WORD(tile % 2 * 1024)), _BYTE(5 + tile % 3)
+            _emit(builder, "tileloadd64", other, start, _WORD(64))
+            _emit(builder, "tdpbf16ps", _BYTE(tile), _BYTE(4), other)
         return context.get_dummy_value()
 
-    return types.void(types.intp, types.intp, types.intp), emit
+    return types.void(*[types.intp] * 4), emit
 
 
 @_instruction
 def store_tiles(_context: Any, _start: Any, _stride: Any) -> Any:
-    """Write tiles 0 to 3 as 32 rows of 32 floats."""
+    """Write tiles 0 to 3 as 16 rows of 64 floats."""
 
     def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         start, stride = arguments
         for tile in range(4):
-            row = builder.mul(stride, _WORD(tile // 2 * 16))
-            place = _address(builder, start, builder.add(row, _WORD(tile % 2 * 64)))
+            place = _address(builder, start, _WORD(tile * 64))
             _emit(builder, "tilestored64", _BYTE(tile), place, stride)
         return context.get_dummy_value()
 
@@ -233,3 +237,18 @@ def count_bits(_context: Any, _bits: Any) -> Any:
         return builder.ctpop(arguments[0])
 
     return types.int64(types.uint64), emit
+
+
+@_instruction
+def fetch(_context: Any, _start: Any) -> Any:
+    """Begin to load the 64 bytes at an address into the first cache."""
+
+    def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(arguments[0], _BYTE.as_pointer())
+        kind = ir.FunctionType(_NOTHING, [place.type, *[ir.IntType(32)] * 3])
+        insert: Any = cgutils.get_or_insert_function
+        function = insert(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [place, *(ir.IntType(32)(n) for n in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), emit

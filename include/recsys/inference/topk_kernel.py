@@ -5,7 +5,6 @@ Tiles of coarse scores only decide what is looked at: a candidate whose coarse s
 float64, pair by pair: what is found depends on neither threads, blocks nor coarse scores.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +12,9 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
+from recsys.inference.topk_exact import Codes, exact_scores, rank
 from recsys.inference.topk_instructions import count_bits, lowest_bit, reaching
 from recsys.inference.topk_units import BLOCK, WIDTH, Floats, Vectors, score, start_unit, stop_unit
-
-Codes = NDArray[np.int64]
 
 #: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
 CAPACITY, LEAST = 5, 256
@@ -56,7 +54,7 @@ def hold(task: Task) -> Held:
     """Return room for what the queries of any block hold, to be used again for each."""
     capacity = -(-max(LEAST, CAPACITY * task.k) // 64) * 64
     return Held(
-        np.empty((BLOCK, capacity), np.float32),
+        _aligned(BLOCK, capacity),
         np.empty((BLOCK, capacity), np.int32),
         np.empty(BLOCK, np.int64),
         np.empty(BLOCK, np.float32),
@@ -64,6 +62,14 @@ def hold(task: Task) -> Held:
         np.empty(BLOCK, np.int64),
         np.zeros(len(task.candidates) // 64 + 1, np.uint64),
     )
+
+
+@compiled
+def _aligned(rows: int, width: int) -> Floats:
+    """Return room for floats whose every 16, counted from the first, are one line of the caches."""
+    room = np.empty(rows * width + 16, np.float32)
+    first = (64 - room.ctypes.data % 64) % 64 // 4
+    return room[first : first + rows * width].reshape(rows, width)
 
 
 @compiled
@@ -129,7 +135,7 @@ def _lift(held: Held, task: Task, block: tuple[int, int], seen: int) -> None:
         scores = held.scores[slot]
         size = _open(held, slot, int(held.sizes[slot]), task, query)
         _guess(scores, size, held, task, (slot, query, seen))
-        size = _keep(scores, held.keys[slot], scores[:size] >= held.bars[slot])
+        size = _keep_from(scores, held.keys[slot], size, held.bars[slot])
         held.opened[slot] = held.sizes[slot] = size
 
 
@@ -141,10 +147,10 @@ def _raise(held: Held, slot: int, size: int, task: Task, query: int) -> int:
     if size > task.k:
         bars = held.bars[slot], task.reach[query]
         bar = max(bars[0], _reached(scores, size, task.k, bars) - slack)
-        size = _keep(scores, keys, scores[:size] >= bar)
+        size = _keep_from(scores, keys, size, bar)
         if size > len(scores) // 2:  # many alike: their exact scores decide
-            exact, codes = _exact(task, query, keys[:size])
-            best = _ranks(codes) < task.k
+            exact, codes = exact_scores(task.queries, task.candidates, query, keys[:size])
+            best = rank(codes) < task.k
             bar = max(bar, exact[best].min() - slack)
             size = _keep(scores, keys, best)
         held.bars[slot] = bar
@@ -172,6 +178,16 @@ def _open(held: Held, slot: int, size: int, task: Task, query: int) -> int:
         kept += int((closed[place >> word] >> (place & bit)) & ONE == NONE)
     closed[:] = NONE
     return kept
+
+
+@compiled
+def _keep_from(scores: Floats, keys: Keys, count: int, bar: Any) -> int:
+    """Move those of the first `count` that reach a bar to the front; return how many they are."""
+    size = 0
+    for at in range(count):
+        scores[size], keys[size] = scores[at], keys[at]
+        size += scores[size] >= bar
+    return size
 
 
 @compiled
@@ -217,48 +233,18 @@ def _finish(held: Held, task: Task, block: tuple[int, int]) -> NDArray[np.int64]
         slot = query - block[0]
         size = _raise(held, slot, int(held.sizes[slot]), task, query)
         floor = held.floors[slot]
-        missed[slot] = floor > -np.inf and (held.scores[slot, :size] >= floor).sum() < task.k
+        reached = 0
+        for at in range(size):
+            reached += held.scores[slot, at] >= floor
+        missed[slot] = floor > -np.inf and reached < task.k
         if not missed[slot]:
-            _, codes = _exact(task, query, held.keys[slot, :size])
-            ranks = _ranks(codes)
+            keys = held.keys[slot, :size]
+            _, codes = exact_scores(task.queries, task.candidates, query, keys)
+            ranks = rank(codes)
             for at in range(size):
                 if ranks[at] < task.k:
                     task.found[query, ranks[at]] = codes[at]
     return block[0] + np.flatnonzero(missed)
-
-
-@compiled
-def _exact(task: Task, query: int, keys: Keys) -> tuple[Floats, Codes]:
-    """Return the exact scores of a query's candidates, and their codes: see `topk.decode`."""
-    scores, codes = np.empty(len(keys), np.float32), np.empty(len(keys), np.int64)
-    bits = scores.view(np.int32)
-    for at, key in enumerate(keys):
-        # Adding zero makes -0.0 equal to 0.0.
-        scores[at] = np.float32(_dot(task.queries[query], task.candidates[key])) + np.float32(0)
-        rising = np.int64(bits[at])
-        codes[at] = key - ((rising if rising >= 0 else rising ^ 0x7FFFFFFF) << 32)
-    return scores, codes
-
-
-@compiled
-def _ranks(codes: Codes) -> NDArray[np.int64]:
-    """Return how many are less than each: for so few, this is faster than to sort them."""
-    ranks = np.empty(len(codes), np.int64)
-    for at in range(len(codes)):
-        own, rank = codes[at], 0
-        for code in codes:
-            rank += code < own
-        ranks[at] = rank
-    return ranks
-
-
-@partial(compiled, fastmath={"reassoc", "contract"})
-def _dot(one: Floats, other: Floats) -> float:
-    """Return a dot product of float32 in float64, several sums at a time."""
-    total = 0.0
-    for dim in range(len(one)):
-        total += np.float64(one[dim]) * np.float64(other[dim])
-    return total
 
 
 @compiled
@@ -278,7 +264,7 @@ def search(
         int64 [m], the queries whose bars were guessed too high: nothing was found for them.
     """
     (start, end), lift = block, LIFT
-    tile = np.empty((coarse.height, WIDTH), np.float32)
+    tile = _aligned(coarse.height, WIDTH)
     _begin(held, task, block)
     start_unit(coarse)
     for part in range(len(coarse.tiles)):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from recsys.inference.topk_instructions import (
     ROWS,
     SIDE,
+    TALL,
     add_products,
     clear_tiles,
     configure,
@@ -33,7 +34,7 @@ _by_type: Callable[[Any], Callable[[Any], Any]] = partial(overload, strict=False
 #: Candidates of a tile of coarse scores: 32 queries x 256 x 4 bytes stay in the first cache.
 WIDTH = 256
 #: Queries that share one way through the candidates, which come from memory.
-BLOCK = 128
+BLOCK = 512
 
 
 class ForMatrixUnit(NamedTuple):
@@ -44,7 +45,7 @@ class ForMatrixUnit(NamedTuple):
     #: candidates, a row for each pair of dims, and in it pair by pair.
     tiles: NDArray[np.uint16]
     layout: NDArray[np.uint8]  # of the matrix unit
-    height: int = SIDE  # of a tile of scores
+    height: int = TALL  # of a tile of scores
 
 
 class ForAvx512(NamedTuple):
@@ -94,25 +95,30 @@ def _stop_by_type(coarse: Any) -> Any:
     return lambda coarse: None
 
 
+# Rows are found by their addresses: Numba would count who uses an array cut out of another.
 @_by_type(score)
 def _score_by_type(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> Any:
     def by_matrix_unit(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
-        row, (halves, steps) = coarse.rows[rows[0]].ctypes.data, coarse.tiles.shape[1:3]
-        for half in range(halves):
+        halves, steps = coarse.tiles.shape[1:3]
+        length, (whole, apart, deep) = coarse.rows.strides[0], coarse.tiles.strides[:3]
+        start, columns = tile.ctypes.data, coarse.tiles.ctypes.data + part * whole
+        row = coarse.rows.ctypes.data + rows[0] * length
+        for half in range(0, halves, 2):
             clear_tiles()
             for step in range(steps):
-                columns = coarse.tiles[part, half, step].ctypes.data
-                add_products(row + 2 * SIDE * step, 2 * coarse.rows.shape[1], columns)
-            store_tiles(tile[0, half * SIDE :].ctypes.data, 4 * WIDTH)
+                at = columns + half * apart + step * deep
+                add_products(row + 2 * SIDE * step, length, at, apart)
+            store_tiles(start + 4 * SIDE * half, 4 * WIDTH)
 
     def by_avx512(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
         halves, steps = coarse.tiles.shape[1:3]
+        length, (whole, apart) = coarse.rows.strides[0], coarse.tiles.strides[:2]
+        start, columns = tile.ctypes.data, coarse.tiles.ctypes.data + part * whole
         for half in range(halves):
-            columns = coarse.tiles[part, half].ctypes.data
             for row in range(0, min(SIDE, rows[1] - rows[0]), ROWS):
-                place = coarse.rows[rows[0] + row].ctypes.data
-                start = tile[row, half * SIDE :].ctypes.data
-                store_products(place, 2 * coarse.rows.shape[1], columns, steps, start, 4 * WIDTH)
+                place = coarse.rows.ctypes.data + (rows[0] + row) * length
+                out = start + 4 * (row * WIDTH + half * SIDE)
+                store_products(place, length, columns + half * apart, steps, out, 4 * WIDTH)
 
     def by_blas(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
         of = queries[rows[0] : rows[1]][: coarse.height]

@@ -18,8 +18,8 @@ from numba.extending import intrinsic
 from recsys.inference import topk_instructions, topk_kernel, topk_units
 from recsys.inference.topk_instructions import ROWS
 
-#: What tiles 0 to 3 hold: two by two, each 16 queries by 16 candidates.
-TILES = np.zeros((32, 32), np.float32)
+#: What tiles 0 to 3 hold: side by side, each 16 queries by 16 candidates.
+TILES = np.zeros((16, 64), np.float32)
 _TILES = TILES.ctypes.data
 
 
@@ -39,27 +39,29 @@ def _widened(bits: Any) -> Any:
 
 @numba.njit
 def clear_tiles() -> None:
-    tiles = numba.carray(_pointer(_TILES), (32, 32), np.float32)
+    tiles = numba.carray(_pointer(_TILES), (16, 64), np.float32)
     tiles[:] = 0
 
 
 @numba.njit
-def add_products(rows: int, stride: int, columns: int) -> None:
-    tiles = numba.carray(_pointer(_TILES), (32, 32), np.float32)
-    pairs = _widened(numba.carray(_pointer(columns), (2, 16, 16, 2), np.uint16))
-    for query in range(32):
-        dims = _widened(numba.carray(_pointer(rows + query * stride), 32, np.uint16))
-        for candidate in range(32):
-            for dim in range(32):
-                other = pairs[candidate // 16, dim // 2, candidate % 16, dim % 2]
-                tiles[query, candidate] += dims[dim] * other
+def add_products(rows: int, stride: int, columns: int, apart: int) -> None:
+    tiles = numba.carray(_pointer(_TILES), (16, 64), np.float32)
+    for half in range(2):
+        start = columns + half * apart
+        pairs = _widened(numba.carray(_pointer(start), (2, 16, 16, 2), np.uint16))
+        for query in range(16):
+            dims = _widened(numba.carray(_pointer(rows + query * stride), 32, np.uint16))
+            for candidate in range(32):
+                for dim in range(32):
+                    other = pairs[candidate // 16, dim // 2, candidate % 16, dim % 2]
+                    tiles[query, 32 * half + candidate] += dims[dim] * other
 
 
 @numba.njit
 def store_tiles(start: int, stride: int) -> None:
-    tiles = numba.carray(_pointer(_TILES), (32, 32), np.float32)
-    for query in range(32):
-        numba.carray(_pointer(start + query * stride), 32, np.float32)[:] = tiles[query]
+    tiles = numba.carray(_pointer(_TILES), (16, 64), np.float32)
+    for query in range(16):
+        numba.carray(_pointer(start + query * stride), 64, np.float32)[:] = tiles[query]
 
 
 @numba.njit

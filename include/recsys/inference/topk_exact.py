@@ -1,0 +1,60 @@
+"""Exact scores of the few candidates that `top_k` is left with, and their order; compiled."""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.compiled import compiled
+from recsys.inference.ragged import Keys
+from recsys.inference.topk_instructions import fetch
+
+Floats = NDArray[np.float32]
+Codes = NDArray[np.int64]
+
+#: A vector is asked for so many candidates before it is needed.
+AHEAD = 12
+
+
+@compiled
+def exact_scores(
+    queries: Floats, candidates: Floats, query: int, keys: Keys
+) -> tuple[Floats, Codes]:
+    """Return the scores [m] of a query's candidates `keys` [m], and codes: see `topk.decode`."""
+    scores, codes = np.empty(len(keys), np.float32), np.empty(len(keys), np.int64)
+    bits = scores.view(np.int32)
+    start, length = candidates.ctypes.data, candidates.strides[0]
+    for at, key in enumerate(keys):
+        if at + AHEAD < len(keys):
+            for line in range(0, length, 64):
+                fetch(start + keys[at + AHEAD] * length + line)
+        # Adding zero makes -0.0 equal to 0.0.
+        scores[at] = np.float32(_dot((queries, query), (candidates, key))) + np.float32(0)
+        rising = np.int64(bits[at])
+        codes[at] = key - ((rising if rising >= 0 else rising ^ 0x7FFFFFFF) << 32)
+    return scores, codes
+
+
+@compiled
+def rank(codes: Codes) -> NDArray[np.int64]:
+    """Return how many are less than each: for so few, this is faster than to sort them."""
+    ranks = np.empty(len(codes), np.int64)
+    for at in range(len(codes)):
+        own, less = codes[at], 0
+        for other in range(len(codes)):
+            less += codes[other] < own
+        ranks[at] = less
+    return ranks
+
+
+@partial(compiled, fastmath={"reassoc", "contract"})
+def _dot(one: tuple[Floats, int], other: tuple[Floats, int]) -> float:
+    """Return the dot product of two rows of float32 in float64, several sums at a time.
+
+    The rows are not cut out of their arrays: Numba would count who uses these, for each product.
+    """
+    (ones, row), (others, column) = one, other
+    total = 0.0
+    for dim in range(ones.shape[1]):
+        total += np.float64(ones[row, dim]) * np.float64(others[column, dim])
+    return total
