@@ -20,7 +20,9 @@ FAULTS = (
     "with a reason that names no article",
     "with a reason that names no days",
 )
-RANKS, TWICE, UNKNOWN, ENDLESS, RISING, NO_REASON, NO_ARTICLE, NO_DAYS = 1, 2, 4, 8, 16, 32, 64, 128
+RANKS, TWICE, UNKNOWN, INFINITE, RISING, NO_REASON, NO_ARTICLE, NO_DAYS = (
+    1 << bit for bit in range(len(FAULTS))
+)
 NAMES_ARTICLE, NAMES_DAYS, MISSING = 1, 2, 4
 
 
@@ -62,7 +64,7 @@ def _mark(
             for before in range(at):
                 found |= TWICE * (articles[row, before] == article)
             found |= UNKNOWN * (not _is_known(known, article))
-            found |= ENDLESS * (not np.isfinite(scores[row, at]))
+            found |= INFINITE * (not np.isfinite(scores[row, at]))
             found |= RISING * (at > 0 and scores[row, at] > scores[row, at - 1])
             found |= NO_REASON * (kind == MISSING)
             found |= NO_ARTICLE * (
