@@ -1,11 +1,13 @@
 """How fast images become vectors, by every engine of this machine beside plain Keras.
 
-Usage: python -m benchmarks.bench_images [--photographs 500] [--images 400 1200] [--weights FILE]
+Usage: python -m benchmarks.bench_images [--photographs 500] [--images 400 1200]
+    [--weights FILE | --trained]
 
 Photographs of H&M's size (1166 x 1750, JPEG) are drawn, or are pieces of the two of scikit-learn.
-ResNet152 has the weights of a file; without one, random weights whose batch normalisations were
-fitted to 32 of the photographs, as those of a trained network are. These are a hard test: a random
-network enlarges from layer to layer what two inputs differ by. Every way is a process of its own:
+ResNet152 has the weights of a file, or trained ones (see `images.trained`); else random weights
+whose batch normalisations were fitted to 32 of the photographs, as those of a trained network are.
+These are a hard test: a random network enlarges from layer to layer what two inputs differ by.
+Every way is a process of its own:
 
 - plain Keras: `model.predict` in float32, batches of 32, of decoded photographs;
 - each engine, of the same: images a second, and the cosine of each vector to that of plain Keras;
@@ -36,6 +38,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.images.photographs import read_pixels, write_photographs
+from benchmarks.images.trained import write_trained
 from benchmarks.images.ways import CALIBRATED
 from benchmarks.measure import GIB, REPOSITORY, measure, write_result
 from recsys.images.engines.choose import Choice, Name, Precision, has_bfloat16
@@ -53,17 +56,23 @@ def main(argv: list[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--photographs", type=int, default=500, help="different ones")
     parser.add_argument("--images", type=int, nargs="+", default=[400, 1200], help="files, each")
-    parser.add_argument("--weights", type=Path, help="a file with the network's weights")
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("--weights", type=Path, help="a file with the network's weights")
+    weights.add_argument("--trained", action="store_true", help="those of `images.trained`")
     args = parser.parse_args(argv)
     load = {"load_average_before": os.getloadavg()}
     with tempfile.TemporaryDirectory() as name:
-        images = sorted(args.images)
-        result = run(Path(name), args.weights, photographs=args.photographs, images=images)
+        folder, images, used = Path(name), sorted(args.images), args.weights
+        if args.trained:
+            write_trained(used := folder / "trained.weights.h5")
+        result = run(folder, used, photographs=args.photographs, images=images)
     load["load_average_after"] = os.getloadavg()
     numbers = " ".join(map(str, args.images))
     command = (
         f"python -m benchmarks.bench_images --photographs {args.photographs} --images {numbers}"
     )
+    if args.trained:
+        command += " --trained"
     if args.weights:
         command += f" --weights {args.weights.name}"
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

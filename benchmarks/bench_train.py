@@ -36,7 +36,6 @@ import json
 import statistics
 import sys
 import tempfile
-import venv
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -46,7 +45,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bench_quality import CUTS, make_examples
-from benchmarks.measure import GIB, REPOSITORY, Measured, measure, write_result
+from benchmarks.measure import GIB, REPOSITORY, Measured, environment, measure, write_result
 from benchmarks.quality.completejourney import convert, downloaded
 from benchmarks.train.learning import Judge, seconds_to
 from benchmarks.train.synthetic import Size
@@ -99,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
         _sample(work, min(args.positives, size.positives))
         _ours("compare", work, "--epochs", str(args.epochs))
         seconds: dict[str, list[float]] = _read(work)
-        python = peer_python(PEER_ENVIRONMENT)
+        python = environment(PEER_ENVIRONMENT, PEER_PACKAGES)
         for optimizer in OPTIMIZERS:
             _peer(python, work, optimizer, args.epochs)
             seconds[f"tfrs_{optimizer}"] = _read(work)
@@ -141,16 +140,6 @@ def _learn(folder: Path, python: Path, epochs: int) -> dict[str, dict[str, list[
         ]
         curves[f"tfrs_{optimizer}"] = {"seconds": _read(folder), "ndcg": ndcg}
     return curves
-
-
-def peer_python(folder: Path) -> Path:
-    """Return the interpreter of an environment with the library in it; makes it where missing."""
-    python, done = folder / "bin" / "python", folder / "installed"
-    if not done.exists() or done.read_text() != "\n".join(PEER_PACKAGES):
-        venv.create(folder, clear=True, with_pip=True)
-        measure([str(python), "-m", "pip", "install", "--quiet", *PEER_PACKAGES])
-        done.write_text("\n".join(PEER_PACKAGES))
-    return python
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import threading
 import time
+import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,6 +52,16 @@ def measure(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Mea
     if child.returncode:
         raise RuntimeError(f"{' '.join(argv)} ended with {child.returncode}:\n{output[-3000:]}")
     return Measured(round(seconds, 2), peak.bytes)
+
+
+def environment(folder: Path, packages: Sequence[str]) -> Path:
+    """Return the interpreter of an environment with packages in it; makes it where missing."""
+    python, done = folder / "bin" / "python", folder / "installed"
+    if not done.exists() or done.read_text() != "\n".join(packages):
+        venv.create(folder, clear=True, with_pip=True)
+        measure([str(python), "-m", "pip", "install", "--quiet", *packages])
+        done.write_text("\n".join(packages))
+    return python
 
 
 def write_result(name: str, result: Mapping[str, Any], *, command: str) -> Path:

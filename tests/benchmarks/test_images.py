@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from benchmarks.bench_images import compare, summarise
 from benchmarks.images.photographs import Photographs, read_pixels, write_photographs
+from benchmarks.images.trained import layers
 from PIL import Image
+
+
+def test_each_convolution_of_resnet152_gets_trained_weights_once() -> None:
+    ours, theirs = zip(*layers(), strict=True)
+    assert len(set(ours)) == len(set(theirs)) == 1 + 3 * 50 + 4
+    pairs = dict(zip(ours, theirs, strict=True))
+    assert pairs["conv1_"] == "conv1"
+    assert pairs["conv4_block1_0_"] == "layer3.0.downsample.0"
+    assert pairs["conv5_block3_2_"] == "layer4.2.conv2"
 
 
 def test_photographs_come_by_number_and_have_the_size_of_hms() -> None:
