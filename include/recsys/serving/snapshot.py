@@ -113,14 +113,21 @@ class Snapshot:
     def bought(self, policy: Policy, policy_days: int) -> pa.Table:
         """Return customer_key and article_key of the purchases that may not be recommended.
 
-        The transactions say it themselves, so that a fault of ranking does not hide itself.
+        The transactions say it themselves, so that a fault of ranking does not hide itself. Their
+        days are those of the view's parts.
+
+        Raises:
+            DataError: the policy is `all`, and there is no purchase before the run date.
         """
         view, before = self.partitions["cleaned.transactions"], str(self.run_date)
-        since = (
-            str(self.run_date - timedelta(days=policy_days)) if policy == "last_n_days" else None
-        )
-        if policy == "none" or not self.lake.files(view, since=since, before=before):
-            return pa.table({name: pa.array([], pa.int32()) for name in PAIR})
+        nothing = pa.table({name: pa.array([], pa.int32()) for name in PAIR})
+        if policy == "none":
+            return nothing
+        if policy == "all":
+            return self.lake.read(view, PAIR, before=before)
+        since = str(self.run_date - timedelta(days=policy_days))
+        if not self.lake.files(view, since=since, before=before):
+            return nothing
         return self.lake.read(view, PAIR, since=since, before=before)
 
     def _read(self, dataset: str, columns: list[str] | None = None) -> pa.Table:

@@ -1,15 +1,19 @@
 """Each promise about the lists, broken once; and all at once."""
 
 import math
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.recsys.conftest import commit_transactions, make_transactions
+from tests.recsys.serving.conftest import DAY
 
 from recsys.errors import DataError
 from recsys.serving.audit import audit
 from recsys.serving.listed import Listed
 from recsys.serving.lists import read_blocks
+from recsys.serving.snapshot import Snapshot
 
 A, B = "a" * 64, "b" * 64
 GOOD = {2: [2, 3, 4], 3: [3, 4, 5], 4: [7, 6, 5], 5: [4, 3, 2]}
@@ -105,6 +109,18 @@ def test_the_policy_says_what_bought_before_means(faults):
         assert faults(run=run, lists=old) == old_fault
         assert faults(run=run, lists=recent) == bought
     assert faults(run={"policy": "none"}, lists=recent) == []
+
+
+def test_days_without_purchases_forbid_nothing_but_no_history_is_an_error(fill_lake, lake):
+    fill_lake()
+    run_date = date.fromisoformat(DAY)
+    commit_transactions(lake, DAY, make_transactions([(run_date - timedelta(days=20), 2, 5, 1)]))
+    bought = Snapshot(lake, DAY).bought
+    rows = [bought("last_n_days", days).num_rows for days in (19, 20)]
+    assert (rows, bought("all", 30).num_rows, bought("none", 30).num_rows) == ([0, 1], 1, 0)
+    commit_transactions(lake, DAY, make_transactions([(run_date, 2, 5, 1)]))
+    with pytest.raises(DataError, match="nothing since None and before"):
+        Snapshot(lake, DAY).bought("all", 30)
 
 
 def test_all_faults_are_named_at_once(faults):
