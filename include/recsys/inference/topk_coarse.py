@@ -7,7 +7,7 @@ in float32 loses. All lengths on the right are measured, with the largest of all
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from recsys.inference.topk_units import (
     ForBlas,
     ForMatrixUnit,
     Vectors,
+    aligned,
 )
 
 Lengths = NDArray[np.float64]
@@ -36,8 +37,6 @@ LOSS = 2.0**-22
 TINY = 1e-30
 #: Held while BLAS is limited.
 BLAS = Lock()
-#: Bytes of a line of the processor's caches.
-LINE = 64
 #: Vectors this long have no dot product beyond float32.
 LONGEST = 1e18
 
@@ -134,7 +133,7 @@ class Blas:
 
 def _by_blocks(task: Task, coarse: Vectors) -> None:
     """Search for blocks of queries; each whose bar was guessed too high is searched for again."""
-    held = hold(task)
+    held = hold(task, coarse)
     for start in range(0, len(task.queries), BLOCK):
         block = (start, min(start + BLOCK, len(task.queries)))
         for query in search(task, coarse, held, block, True):
@@ -157,18 +156,6 @@ def to_bfloat16(rows: Floats, shape: tuple[int, int]) -> NDArray[np.uint16]:
     filled[:] = 0
     filled[: rows.shape[0], : rows.shape[1]] = bits
     return filled
-
-
-def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return an empty array whose every 64 bytes are one line of the processor's caches.
-
-    NumPy's are not: what multiplies 64 bytes at a time would load each half from another line.
-    """
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    room = np.empty(size + LINE, np.uint8)
-    first = -room.ctypes.data % LINE
-    found: NDArray[Any] = room[first : first + size].view(dtype).reshape(shape)
-    return found
 
 
 def encode(keys: Keys, scores: Floats) -> Codes:

@@ -14,7 +14,16 @@ from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_exact import Codes, exact_scores, rank
 from recsys.inference.topk_instructions import count_bits, lowest_bit, reaching
-from recsys.inference.topk_units import BLOCK, WIDTH, Floats, Vectors, score, start_unit, stop_unit
+from recsys.inference.topk_units import (
+    BLOCK,
+    WIDTH,
+    Floats,
+    Vectors,
+    aligned,
+    score,
+    start_unit,
+    stop_unit,
+)
 
 #: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
 CAPACITY, LEAST = 5, 256
@@ -38,8 +47,9 @@ class Task(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What the queries of a block hold, by slot."""
+    """What the queries of a block hold, by slot, and scratch."""
 
+    tile: Floats  # [height, WIDTH], of coarse scores: scratch
     scores: Floats  # [BLOCK, capacity], coarse
     keys: Keys  # [BLOCK, capacity]
     sizes: NDArray[np.int64]  # [BLOCK]
@@ -49,12 +59,12 @@ class Held(NamedTuple):
     closed: NDArray[np.uint64]  # [a / 64], a bit a key: scratch
 
 
-@compiled
-def hold(task: Task) -> Held:
+def hold(task: Task, coarse: Vectors) -> Held:
     """Return room for what the queries of any block hold, to be used again for each."""
     capacity = -(-max(LEAST, CAPACITY * task.k) // 64) * 64
     return Held(
-        _aligned(BLOCK, capacity),
+        aligned((coarse.height, WIDTH), np.float32),
+        aligned((BLOCK, capacity), np.float32),
         np.empty((BLOCK, capacity), np.int32),
         np.empty(BLOCK, np.int64),
         np.empty(BLOCK, np.float32),
@@ -62,14 +72,6 @@ def hold(task: Task) -> Held:
         np.empty(BLOCK, np.int64),
         np.zeros(len(task.candidates) // 64 + 1, np.uint64),
     )
-
-
-@compiled
-def _aligned(rows: int, width: int) -> Floats:
-    """Return room for floats whose every 16, counted from the first, are one line of the caches."""
-    room = np.empty(rows * width + 16, np.float32)
-    first = (64 - room.ctypes.data % 64) % 64 // 4
-    return room[first : first + rows * width].reshape(rows, width)
 
 
 @compiled
@@ -115,7 +117,8 @@ def _guess(scores: Floats, size: int, held: Held, task: Task, at: tuple[int, int
 
     `scores` are the best of the first `at[2]` candidates. These come in random order: among so many
     there are about k * seen / all of the k best, and hardly ever more than four standard deviations
-    above that. So many of them must reach the bar. Where the guess is wrong `_finish` finds it out.
+    above that. So many of them must reach the bar. Where the guess is wrong, as it may be where
+    exclusions are among them, `_finish` finds it out.
     """
     slot, query, seen = at
     expected = task.k * seen / len(task.keys)
@@ -264,7 +267,7 @@ def search(
         int64 [m], the queries whose bars were guessed too high: nothing was found for them.
     """
     (start, end), lift = block, LIFT
-    tile = _aligned(coarse.height, WIDTH)
+    tile = held.tile
     _begin(held, task, block)
     start_unit(coarse)
     for part in range(len(coarse.tiles)):

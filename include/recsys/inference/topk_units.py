@@ -33,6 +33,8 @@ _by_type: Callable[[Any], Callable[[Any], Any]] = partial(overload, strict=False
 
 #: Candidates of a tile of coarse scores: 32 queries x 256 x 4 bytes stay in the first cache.
 WIDTH = 256
+#: Bytes of a line of the processor's caches.
+LINE = 64
 #: Queries that share one way through the candidates, which come from memory.
 BLOCK = 512
 
@@ -64,6 +66,18 @@ class ForBlas(NamedTuple):
 
 
 Vectors = ForMatrixUnit | ForAvx512 | ForBlas
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an empty array of a shape that starts at a line of the processor's caches.
+
+    NumPy's do not: what takes 64 bytes at a time would load each half from another line.
+    """
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.empty(size + LINE, np.uint8)
+    first = -room.ctypes.data % LINE
+    found: NDArray[Any] = room[first : first + size].view(dtype).reshape(shape)
+    return found
 
 
 def start_unit(coarse: Vectors) -> None:

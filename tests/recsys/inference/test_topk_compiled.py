@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import numpy as np
+
+from recsys.inference.topk_units import aligned
+
 
 def test_it_runs_where_no_folder_can_be_written() -> None:
     code = """
@@ -21,3 +25,9 @@ assert type(topk_kernel._sift._cache).__name__ == "NullCache"
 def test_numba_is_loaded_when_it_is_needed() -> None:
     code = "import sys; import recsys.inference.sources; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "include"})
+
+
+def test_what_is_taken_64_bytes_at_a_time_starts_at_a_line_of_the_caches() -> None:
+    for size in range(1, 40):
+        found = aligned((size, 3, 5), np.uint16)
+        assert (found.shape, found.dtype, found.ctypes.data % 64) == ((size, 3, 5), np.uint16, 0)
