@@ -19,7 +19,7 @@ from recsys.storage import Lake
 pytestmark = pytest.mark.tensorflow
 
 MODES = ("all", "novel", "pairs")
-TREES = (*(f"trees-{mode}-{number:02}.txt" for mode in MODES for number in range(3)), "trees.json")
+TREES = (*(f"trees-{mode}-{number:02}.txt" for mode in MODES for number in range(2)), "trees.json")
 RUN_DATE = date(2020, 9, 23)
 
 
