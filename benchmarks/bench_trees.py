@@ -43,7 +43,7 @@ def learn() -> lgb.Booster:
     wanted = np.nan_to_num(features[:, :10]).sum(axis=1)
     lists = np.full(LEARNED // LIST, LIST)
     rows, config = Rows(features, (wanted > 5).astype(np.int8), lists), TreesConfig(boosters=1)
-    return fit_trees(rows, config, seed=1)[0]
+    return fit_trees([rows], config, seed=1)[0]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -114,7 +114,7 @@ def learn_trees(
             logger.info("%s", log.fields(week=week.cutoff, mode=mode, pairs=len(rows.labels)))
     boosters = {}
     for mode in list(parts):  # the rows of a mode go once it is done: each takes gigabytes
-        boosters[mode] = fit_trees(Rows.join(parts.pop(mode)), config, seed=seed)
+        boosters[mode] = fit_trees(parts.pop(mode), config, seed=seed)
     return Trees(names, boosters)
 
 

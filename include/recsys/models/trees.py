@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 # LightGBM's threads would spin while they wait for each other: slow where other work runs.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -30,6 +30,8 @@ Boosters = tuple[lgb.Booster, ...]
 NAMES = "trees.json"
 #: The name of the model of single pairs; the others have those of purchase modes.
 PAIRS = "pairs"
+#: Bins of a column: with LightGBM's 255 trees take longer, and order no better.
+MAX_BIN = 63
 
 
 @dataclass(frozen=True)
@@ -109,35 +111,52 @@ class Trees:
         )
 
 
-def fit_trees(rows: Rows, config: TreesConfig, *, seed: int) -> Boosters:
+def fit_trees(parts: Sequence[Rows], config: TreesConfig, *, seed: int) -> Boosters:
     """Return trees that order each list, or that judge single pairs where there are no lists.
 
     The first trees of a booster say how likely each candidate is bought; of lists, as many more
     then put them in order. Alone, trees of either kind do worse, and so does one booster. The same
     rows, settings and seed give the same trees.
+
+    Args:
+        parts: the rows, in any number of parts: only their columns' bins are ever joined.
+        config: of the trees.
+        seed: of what boosters draw.
     """
-    return tuple(_fit(rows, config, seed + number) for number in range(config.boosters))
-
-
-def _fit(rows: Rows, config: TreesConfig, seed: int) -> lgb.Booster:
-    lists = len(rows.groups) > 0
+    groups = np.concatenate([part.groups for part in parts])
     parameters = {
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
-        "min_data_in_leaf": config.min_rows if lists else config.min_pairs,
+        "min_data_in_leaf": config.min_rows if len(groups) else config.min_pairs,
         "lambda_l2": config.l2,
         "feature_fraction": config.column_share,
         "bagging_fraction": config.row_share,
         "bagging_freq": 1,
-        "seed": seed,
+        "max_bin": MAX_BIN,
+        "data_random_seed": seed,  # of the rows that bins are chosen by: the same for all boosters
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lgb.Dataset(rows.features, rows.labels, params=parameters)
-    likely = lgb.train(parameters | {"objective": "binary"}, data, config.trees)
-    if not lists:
-        return likely
-    data = lgb.Dataset(rows.features, rows.labels, group=rows.groups, params=parameters)
-    order = {"objective": "lambdarank", "lambdarank_truncation_level": config.truncation}
-    return lgb.train(parameters | order, data, config.trees, init_model=likely)
+    data = lgb.Dataset(
+        [part.features for part in parts],
+        np.concatenate([part.labels for part in parts]),
+        group=groups if len(groups) else None,
+        params=parameters,
+    ).construct()
+    return tuple(
+        _grow(data, parameters | {"seed": seed + number}, config)
+        for number in range(config.boosters)
+    )
+
+
+def _grow(data: lgb.Dataset, parameters: dict[str, Any], config: TreesConfig) -> lgb.Booster:
+    booster = lgb.Booster(parameters | {"objective": "binary"}, data)
+    for _ in range(config.trees):
+        booster.update()
+    if data.get_group() is not None:
+        order = {"objective": "lambdarank", "lambdarank_truncation_level": config.truncation}
+        booster.reset_parameter(parameters | order)  # goes on from the scores that it has
+        for _ in range(config.trees):
+            booster.update()
+    return lgb.Booster(model_str=booster.model_to_string())  # without the rows

@@ -30,7 +30,7 @@ def hits(scores: np.ndarray, truth: Rows) -> float:
 
 @pytest.fixture(scope="module")
 def trees() -> Trees:
-    boosters = {"novel": fit_trees(rows(1), CONFIG, seed=7)}
+    boosters = {"novel": fit_trees([rows(1)], CONFIG, seed=7)}
     return Trees({"novel": ("price", "sales", "age", "rank")}, boosters)
 
 
@@ -43,7 +43,7 @@ def test_trees_that_order_lists_go_on_from_those_that_say_what_is_likely(trees: 
     learned = rows(1)
     flat = Rows(learned.features, learned.labels, np.empty(0, np.int64))
     config = CONFIG.model_copy(update={"min_pairs": CONFIG.min_rows})
-    likely = fit_trees(flat, config, seed=7)[0]
+    likely = fit_trees([flat], config, seed=7)[0]
     both, features = trees.boosters["novel"][0], rows(2).features
     assert (likely.num_trees(), both.num_trees()) == (CONFIG.trees, 2 * CONFIG.trees)
     first = both.predict(features, num_iteration=CONFIG.trees, raw_score=True)
@@ -55,7 +55,7 @@ def test_shuffled_labels_teach_nothing() -> None:
     learned = rows(1)
     random = np.random.default_rng(5)
     shuffled = random.permuted(learned.labels.reshape(-1, 10), axis=1).ravel()
-    boosters = fit_trees(Rows(learned.features, shuffled, learned.groups), CONFIG, seed=7)
+    boosters = fit_trees([Rows(learned.features, shuffled, learned.groups)], CONFIG, seed=7)
     unseen = rows(2)
     assert (
         hits(Trees(("a", "b", "c", "d"), {"x": boosters}).score("x", unseen.features), unseen) < 0.3
@@ -69,7 +69,7 @@ def test_the_column_that_decides_is_the_important_one(trees: Trees) -> None:
 
 
 def test_the_same_rows_and_seed_give_the_same_trees(trees: Trees) -> None:
-    again = fit_trees(rows(1), CONFIG, seed=7)
+    again = fit_trees([rows(1)], CONFIG, seed=7)
     texts = [booster.model_to_string() for booster in again]
     assert texts == [booster.model_to_string() for booster in trees.boosters["novel"]]
     assert len(set(texts)) == CONFIG.boosters
@@ -110,6 +110,6 @@ def test_single_pairs_get_probabilities() -> None:
     bought = random.random(4000) < features[:, 0]
     pairs = Rows(features, bought.astype(np.int8), np.empty(0, np.int64))
     config = CONFIG.model_copy(update={"trees": 60})
-    trees = Trees({}, {PAIRS: fit_trees(pairs, config, seed=7)})
+    trees = Trees({}, {PAIRS: fit_trees([pairs], config, seed=7)})
     asked = np.array([[0.1, 0.5, 0.5, 0.5], [0.9, 0.5, 0.5, 0.5]], np.float32)
     np.testing.assert_allclose(trees.score(PAIRS, asked), [0.1, 0.9], atol=0.15)
