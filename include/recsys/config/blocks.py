@@ -49,7 +49,7 @@ class SplitConfig(Frozen):
     test_weeks: PositiveInt = 1
     #: Feature snapshots are taken every so many days, the latest ones of each part.
     snapshot_days: PositiveInt = 7
-    train_snapshots: PositiveInt = 8
+    train_snapshots: PositiveInt = 10
     validation_snapshots: PositiveInt = 1
     test_snapshots: PositiveInt = 1
 
@@ -92,23 +92,23 @@ class ImagesConfig(Frozen):
 class TreesConfig(Frozen):
     """Gradient-boosted trees that rank candidates, see `recsys.models.trees`."""
 
-    #: The latest training snapshots teach the trees, at most half of them; the network learns from
-    #: those before, so that its scores tell the trees nothing of the weeks they learn from.
-    weeks: PositiveInt = 4
+    #: The latest training snapshots teach the trees, at most two thirds of them; the network learns
+    #: from those before, so that its scores tell the trees nothing of the weeks they learn from.
+    weeks: PositiveInt = 6
     #: So many of a week's customers.
-    customers: PositiveInt = 5_000
+    customers: PositiveInt = 3_500
     #: A model is the mean of so many boosters, which differ by the rows and columns they draw.
     boosters: PositiveInt = 3
     #: Of a booster, of each kind: first those that say what is likely, then, of lists, those that
     #: order.
-    trees: PositiveInt = 150
+    trees: PositiveInt = 75
     leaves: Annotated[int, Field(ge=2, le=64)] = 15
-    learning_rate: float = Field(default=0.05, gt=0)
+    learning_rate: float = Field(default=0.1, gt=0)
     #: Of a leaf: candidates, and single pairs.
     min_rows: PositiveInt = 300
     min_pairs: PositiveInt = 50
     l2: float = Field(default=5.0, ge=0)
-    column_share: float = Field(default=0.5, gt=0, le=1)
+    column_share: float = Field(default=0.3, gt=0, le=1)
     row_share: float = Field(default=0.8, gt=0, le=1)
     #: Only pairs with one of a list's first so many are put in order.
     truncation: PositiveInt = 20

@@ -68,8 +68,8 @@ def bought_by(positives: Positives, *, customers: int) -> Ragged:
 def split_weeks(
     weeks: Sequence[Positives], late: int
 ) -> tuple[Sequence[Positives], Sequence[Positives]]:
-    """Return the weeks for the network, and the latest ones, at most half of all, for the trees."""
-    early = len(weeks) - min(late, len(weeks) // 2)
+    """Return the weeks for the network, and the latest, at most two thirds, for the trees."""
+    early = len(weeks) - min(late, len(weeks) * 2 // 3)
     return weeks[:early], weeks[early:]
 
 

@@ -46,10 +46,10 @@ def test_each_mode_has_its_own_candidates_and_labels(
     assert rows["novel"].features.shape == (5, len(names))
 
 
-def test_the_latest_weeks_are_for_the_trees_and_at_most_half() -> None:
+def test_the_latest_weeks_are_for_the_trees_and_at_most_two_thirds() -> None:
     weeks = [Positives(date(2020, 9, d), np.zeros(0), np.zeros((0, 1))) for d in (1, 8, 15)]
     assert split_weeks(weeks, 1) == (weeks[:2], weeks[2:])
-    assert split_weeks(weeks, 4) == (weeks[:2], weeks[2:])
+    assert split_weeks(weeks, 4) == (weeks[:1], weeks[1:])
     assert split_weeks(weeks[:1], 4) == (weeks[:1], [])
 
 
