@@ -10,14 +10,19 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recsys.examples.split import from_table
 from recsys.job import ALL_TIME, Before, Input, Job, run_job
 from recsys.schemas import PARTS
 from recsys.step import Step
+
+if TYPE_CHECKING:
+    from recsys.models.prepare import Source
+    from recsys.models.registry import TrainedModel
 
 
 def build(job: Job) -> None:
@@ -53,18 +58,48 @@ def _settings(job: Job) -> dict[str, Any]:
     }
 
 
+@dataclass
+class Trained:
+    """What a version consists of."""
+
+    models: dict[str, "TrainedModel"]  # by role
+    metrics: dict[str, float]
+    history: list[dict[str, float]]
+    best_epoch: int
+    positives: int
+
+
 def _train(job: Job, step: Step, version: str) -> None:
+    kept = Path(job.config.state) / "training" / version
+    if job.args.force:
+        shutil.rmtree(kept, ignore_errors=True)
+    _store(job, step, version, _learn(job, kept))
+    shutil.rmtree(kept, ignore_errors=True)  # the model is there, whoever removed these
+
+
+def _learn(job: Job, kept: Path) -> Trained:
+    """Return the trained models; checkpoints are below `kept`."""
+    from recsys.models.inputs import load_pca
+    from recsys.models.prepare import Source
+
+    pca = load_pca(job.lake)
+    source = Source(job.lake, job.run_date, job.config.features.history_length, pca)
+    trained = _learn_to_judge(job, source, kept)
+    if job.config.model.refit:
+        trained.models["served"] = _learn_to_serve(job, source, kept, trained)
+    return trained
+
+
+def _learn_to_judge(job: Job, source: "Source", kept: Path) -> Trained:
+    """Return the model that learned from the training part alone, and what validation says."""
     from recsys.evaluation.ablation import name_ablations
     from recsys.evaluation.validation import choose_rankers, load_validation
     from recsys.inference.past_weeks import learn_trees, split_weeks
-    from recsys.models.inputs import load_pca
-    from recsys.models.prepare import Source, prepare
-    from recsys.models.registry import TrainedModel, save_model
+    from recsys.models.prepare import prepare
+    from recsys.models.registry import TrainedModel
     from recsys.models.train import train
 
-    config, seed = job.config.model, job.config.seed
-    pca = load_pca(job.lake)
-    source = Source(job.lake, job.run_date, job.config.features.history_length, pca)
+    config, seed, candidates = job.config.model, job.config.seed, job.config.candidates
     early, late = split_weeks(source.positives(["train"]), config.trees.weeks)
     examples, encoder = prepare(source, early)
     validation = load_validation(
@@ -72,20 +107,11 @@ def _train(job: Job, step: Step, version: str) -> None:
         encoder,
         customers=config.validation_customers,
         precision=config.pair_precision,
-        candidates=job.config.candidates,
+        candidates=candidates,
         seed=seed,
     )
-    kept = Path(job.config.state) / "training" / version
-    if job.args.force:
-        shutil.rmtree(kept, ignore_errors=True)
-    trained = train(
-        examples,
-        encoder,
-        config,
-        seed=seed,
-        validate=validation,
-        checkpoint=kept / "evaluated.npz",
-    )
+    path = kept / "evaluated.npz"
+    trained = train(examples, encoder, config, seed=seed, validate=validation, checkpoint=path)
     positives = len(examples)
     as_long = config.model_copy(update={"epochs": trained.best_epoch})
     retrain = partial(train, examples, encoder, as_long, seed=seed)
@@ -94,36 +120,55 @@ def _train(job: Job, step: Step, version: str) -> None:
         for name in config.ablations
     }
     del examples, retrain
-    evaluated = TrainedModel(trained.network, encoder, pca=pca)
-    learn = partial(learn_trees, candidates=job.config.candidates, config=config.trees, seed=seed)
-    evaluated.trees = learn(evaluated, source, late)
-    evaluated.rankers, compared = choose_rankers(validation, evaluated, wanted=config.ranker)
+    model = TrainedModel(trained.network, encoder, pca=source.pca)
+    model.trees = learn_trees(
+        model, source, late, candidates=candidates, config=config.trees, seed=seed
+    )
+    model.rankers, compared = choose_rankers(validation, model, wanted=config.ranker)
     metrics = trained.metrics | compared | name_ablations(ablated, trained.metrics)
-    models = {"evaluated": evaluated}
-    if config.refit:
-        del validation
-        early, late = split_weeks(source.positives(PARTS), config.trees.weeks)
-        examples, encoder = prepare(source, early)
-        refitted = train(examples, encoder, as_long, seed=seed, checkpoint=kept / "served.npz")
-        served = TrainedModel(refitted.network, encoder, pca=pca, rankers=evaluated.rankers)
-        served.trees = learn(served, source, late)
-        models["served"] = served
+    return Trained({"evaluated": model}, metrics, trained.history, trained.best_epoch, positives)
+
+
+def _learn_to_serve(job: Job, source: "Source", kept: Path, judged: Trained) -> "TrainedModel":
+    """Return a model that learned from everything, for as long and with rankers as were best."""
+    from recsys.inference.past_weeks import learn_trees, split_weeks
+    from recsys.models.prepare import prepare
+    from recsys.models.registry import TrainedModel
+    from recsys.models.train import train
+
+    config, seed = job.config.model, job.config.seed
+    early, late = split_weeks(source.positives(PARTS), config.trees.weeks)
+    examples, encoder = prepare(source, early)
+    as_long = config.model_copy(update={"epochs": judged.best_epoch})
+    trained = train(examples, encoder, as_long, seed=seed, checkpoint=kept / "served.npz")
+    del examples
+    rankers = judged.models["evaluated"].rankers
+    model = TrainedModel(trained.network, encoder, pca=source.pca, rankers=rankers)
+    model.trees = learn_trees(
+        model, source, late, candidates=job.config.candidates, config=config.trees, seed=seed
+    )
+    return model
+
+
+def _store(job: Job, step: Step, version: str, trained: Trained) -> None:
+    from recsys.models.registry import save_model
+
     images = job.lake.require(job.partition("images.embeddings", ALL_TIME))
     with step.write("models.versions") as draft, tempfile.TemporaryDirectory() as scratch:
         digests: dict[str, str] = {}
-        for role, model in models.items():
-            model.version, model.metrics = version, metrics
+        for role, model in trained.models.items():
+            model.version, model.metrics = version, trained.metrics
             files = save_model(model, Path(scratch, role))
             digests |= {f"{role}/{name}": digest for name, digest in files.items()}
-        Path(scratch, "history.json").write_text(json.dumps(trained.history, indent=1))
-        Path(scratch, "metrics.json").write_text(json.dumps(metrics, indent=1))
+        for name in ("history", "metrics"):
+            text = json.dumps(getattr(trained, name), indent=1)
+            Path(scratch, f"{name}.json").write_text(text)
         for path in sorted(p for p in Path(scratch).rglob("*") if p.is_file()):
             job.lake.put(draft, path.relative_to(scratch).as_posix(), path)
-        draft.rows = positives
+        draft.rows = trained.positives
         draft.counts = {"epochs": len(trained.history), "best_epoch": trained.best_epoch}
-        draft.notes = {"metrics": metrics, "sha256": digests}
+        draft.notes = {"metrics": trained.metrics, "sha256": digests}
         draft.notes |= {k: v for k, v in images.notes.items() if k == "weights"}
-    shutil.rmtree(kept, ignore_errors=True)  # the model is there, whoever removed these
 
 
 def main(argv: Sequence[str] | None = None) -> int:
