@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 from recsys.errors import DataError
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_exact import Codes
+from recsys.inference.topk_held import Task, hold
 from recsys.inference.topk_instructions import LAYOUT, SIDE, has_avx512_bf16, has_matrix_unit
-from recsys.inference.topk_kernel import Task, hold, search
+from recsys.inference.topk_kernel import search
 from recsys.inference.topk_units import (
     BLOCK,
     WIDTH,
