@@ -17,7 +17,7 @@ import numpy.typing as npt
 from recsys.columns import FIRST_KEY
 from recsys.examples import encode
 from recsys.examples.encode import Encoder, Number
-from recsys.features.interactions import TASTES, Catalogue, CustomerRows
+from recsys.features.rows import TASTES, Catalogue, CustomerRows
 from recsys.models.batches import Examples, Positives, collect_examples
 from recsys.models.inputs import Snapshot
 from recsys.schemas import AGE_BANDS

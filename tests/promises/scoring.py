@@ -20,7 +20,7 @@ from tests.recsys.conftest import VERSION, commit, commit_transactions, make_tra
 
 from recsys.config import REPOSITORY
 from recsys.examples.encode import ARTICLE_COLUMNS, CUSTOMER_COLUMNS
-from recsys.features.interactions import Catalogue, CustomerRows
+from recsys.features.rows import Catalogue, CustomerRows
 from recsys.inference.run import Scorer
 from recsys.job import Job
 from recsys.models.inputs import Snapshot

@@ -12,7 +12,7 @@ import pytest
 
 from recsys.config import CandidatesConfig
 from recsys.examples.encode import ARTICLE_COLUMNS, CUSTOMER_COLUMNS
-from recsys.features.interactions import Catalogue, CustomerRows
+from recsys.features.rows import Catalogue, CustomerRows
 from recsys.inference.purchases import DECAYS, PURCHASES
 from recsys.inference.run import Scorer
 from recsys.inference.sources import Sources

@@ -33,7 +33,7 @@ from recsys.schemas import AGE_BANDS, EVERYONE
 from recsys.storage import Lake
 from recsys.threads import in_threads
 
-#: What a customer can have a taste in, names of `features.interactions.TASTES`, and the days in
+#: What a customer can have a taste in, names of `features.rows.TASTES`, and the days in
 #: which the best sellers of each kind sold.
 TASTES, TASTE_DAYS = ("product_type", "department"), 28
 #: Customers whose candidates are found at once.

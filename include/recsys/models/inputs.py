@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from recsys.columns import FIRST_KEY
 from recsys.columns import Columns as C
 from recsys.examples.encode import ARTICLE_CATEGORIES, Encoder, Float32, Int32, codes, floats
-from recsys.features.interactions import TASTES, Catalogue, CustomerRows
+from recsys.features.rows import TASTES, Catalogue, CustomerRows
 from recsys.job import ALL_TIME
 from recsys.paths import Partition
 from recsys.schemas import AGE_BANDS

@@ -9,15 +9,8 @@ import pyarrow as pa
 import pytest
 
 from recsys.features import interactions
-from recsys.features.interactions import (
-    INTERACTION_NAMES,
-    TASTES,
-    ArticleRows,
-    Catalogue,
-    CustomerRows,
-    interaction_features,
-    pad_lists,
-)
+from recsys.features.interactions import INTERACTION_NAMES, interaction_features
+from recsys.features.rows import TASTES, ArticleRows, Catalogue, CustomerRows, pad_lists
 
 NAN = float("nan")
 
