@@ -82,7 +82,8 @@ def learn_trees(
     config: TreesConfig,
     seed: int,
 ) -> Trees | None:
-    """Return trees, a model a mode and one of pairs, that learned from past weeks; None of none.
+    """Return trees, a model a mode and one of pairs, that learned from past weeks; None of none,
+    or where a mode has no list with a purchase in it.
 
     Args:
         model: its towers must not have learned from these weeks.
@@ -112,6 +113,12 @@ def learn_trees(
         for mode, rows in found.items():
             parts[mode].append(rows)
             logger.info("%s", log.fields(week=week.cutoff, mode=mode, pairs=len(rows.labels)))
+    for mode, found_rows in parts.items():
+        if not any(len(rows.labels) for rows in found_rows):
+            logger.warning(
+                "%s", log.fields(trees="none", mode=mode, reason="no list has a purchase")
+            )
+            return None
     boosters = {}
     for mode in list(parts):  # the rows of a mode go once it is done: each takes gigabytes
         boosters[mode] = fit_trees(parts.pop(mode), config, seed=seed)

@@ -152,9 +152,8 @@ def fit_trees(parts: Sequence[Rows], config: TreesConfig, *, seed: int) -> Boost
 
 def _grow(data: lgb.Dataset, parameters: dict[str, Any], config: TreesConfig) -> lgb.Booster:
     booster = lgb.Booster(parameters | {"objective": "binary"}, data)
-    for _ in range(config.trees):
-        booster.update()
-    if data.get_group() is not None:
+    grew = [not booster.update() for _ in range(config.trees)]
+    if data.get_group() is not None and any(grew):  # else there are too few rows to part
         order = {"objective": "lambdarank", "lambdarank_truncation_level": config.truncation}
         booster.reset_parameter(parameters | order)  # goes on from the scores that it has
         for _ in range(config.trees):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.recsys.models.conftest import fill_lake
 
+from recsys.columns import UNKNOWN_KEY
 from recsys.config import CandidatesConfig, ModelConfig, TreesConfig
 from recsys.inference.past_weeks import bought_by, label_pairs, label_week, learn_trees, split_weeks
 from recsys.inference.ragged import Ragged
@@ -97,3 +98,7 @@ def test_trees_see_nothing_of_the_week_they_predict(lake: Lake) -> None:
     # Other purchases in the week are other labels, and so other trees.
     other = replace(late[0], articles=np.roll(late[0].articles, 7, axis=0))
     assert learn([other]) != learned
+    # Nobody buys what he might have been offered.
+    nothing = late[0].articles.copy()
+    nothing[:, 0] = UNKNOWN_KEY
+    assert learn([replace(late[0], articles=nothing)]) is None

@@ -62,6 +62,11 @@ def test_shuffled_labels_teach_nothing() -> None:
     )
 
 
+def test_rows_too_few_to_part_tell_nothing_apart() -> None:
+    trees = Trees({}, {"x": fit_trees([rows(1, lists=0), rows(1, lists=1)], CONFIG, seed=7)})
+    assert len(set(trees.score("x", rows(2, lists=5).features).tolist())) == 1
+
+
 def test_the_column_that_decides_is_the_important_one(trees: Trees) -> None:
     shares = trees.importance("novel")
     assert next(iter(shares)) == "price"
