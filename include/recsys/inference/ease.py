@@ -24,6 +24,8 @@ from recsys.schemas import EASE
 
 #: How much a purchase weighs in X, at most 1.
 WEIGHT = "decayed_120"
+#: Rows and columns that are mirrored at once.
+MIRRORED = 1024
 
 
 def fit_ease(
@@ -91,11 +93,24 @@ def _solve(gram: NDArray[np.float32], l2: float) -> NDArray[np.float32]:
     factor, failed = lapack.spotrf(gram.T, lower=False, overwrite_a=True)
     inverse, failed_too = lapack.spotri(factor, lower=False, overwrite_c=True)
     assert not (failed or failed_too)  # a Gram matrix plus a positive diagonal has an inverse
-    inverse = np.triu(inverse)
-    inverse += np.triu(inverse, 1).T
+    inverse = np.asarray(inverse.T, np.float32)
+    _mirror(inverse)
     inverse /= -np.diag(inverse)[:, None]
     np.fill_diagonal(inverse, 0)
-    return np.asarray(inverse, np.float32)
+    return inverse
+
+
+def _mirror(matrix: NDArray[np.float32]) -> None:
+    """Make a square matrix symmetric: what is above its diagonal becomes what is below.
+
+    By blocks: masks of the whole, as of `np.tril`, take ten times as long.
+    """
+    for start in range(0, len(matrix), MIRRORED):
+        end = start + MIRRORED
+        block = matrix[start:end, start:end]
+        above = np.triu_indices(len(block), 1)
+        block[above] = block.T[above]
+        matrix[start:end, end:] = matrix[end:, start:end].T
 
 
 def _strongest(towards: NDArray[np.float32], number: int) -> NDArray[np.int64]:

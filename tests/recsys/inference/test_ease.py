@@ -6,6 +6,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from recsys.config import EaseConfig
+from recsys.inference import ease
 from recsys.inference.ease import fit_ease, history_of
 from recsys.inference.purchases import DECAYS, PURCHASES, PastPurchases
 
@@ -37,7 +38,9 @@ def closed_form(purchases: PastPurchases, l2: float) -> np.ndarray:
     return np.pad(weights, [(2, 0), (2, 0)])
 
 
-def test_weights_are_those_of_the_paper() -> None:
+@pytest.mark.parametrize("mirrored", [5, ease.MIRRORED])
+def test_weights_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch, mirrored: int) -> None:
+    monkeypatch.setattr(ease, "MIRRORED", mirrored)
     purchases, everything = past_purchases(), np.ones(ARTICLES, bool)
     config = EaseConfig(l2=7, min_customers=1, neighbours=ARTICLES)
     found = fit_ease(purchases, everything, config).toarray()
