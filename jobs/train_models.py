@@ -59,38 +59,45 @@ def _settings(job: Job) -> dict[str, Any]:
 
 
 @dataclass
-class Trained:
-    """What a version consists of."""
+class Version:
+    """What is stored of a training.
 
-    models: dict[str, "TrainedModel"]  # by role
+    models: by role, `evaluated` and, with model.refit, `served`.
+    metrics: of the evaluated model, on the validation part.
+    history: a row of facts an epoch of the evaluated network.
+    best_epoch: of these, counted from 1.
+    positives: how many purchases that network learned from.
+    """
+
+    models: dict[str, "TrainedModel"]
     metrics: dict[str, float]
     history: list[dict[str, float]]
     best_epoch: int
     positives: int
 
 
-def _train(job: Job, step: Step, version: str) -> None:
-    kept = Path(job.config.state) / "training" / version
+def _train(job: Job, step: Step, name: str) -> None:
+    kept = Path(job.config.state) / "training" / name
     if job.args.force:
         shutil.rmtree(kept, ignore_errors=True)
-    _store(job, step, version, _learn(job, kept))
+    _store(job, step, name, _learn(job, kept))
     shutil.rmtree(kept, ignore_errors=True)  # the model is there, whoever removed these
 
 
-def _learn(job: Job, kept: Path) -> Trained:
-    """Return the trained models; checkpoints are below `kept`."""
+def _learn(job: Job, kept: Path) -> Version:
+    """Train the model to judge and, with model.refit, the one to serve; `kept` has checkpoints."""
     from recsys.models.inputs import load_pca
     from recsys.models.prepare import Source
 
     pca = load_pca(job.lake)
     source = Source(job.lake, job.run_date, job.config.features.history_length, pca)
-    trained = _learn_to_judge(job, source, kept)
+    learned = _learn_to_judge(job, source, kept)
     if job.config.model.refit:
-        trained.models["served"] = _learn_to_serve(job, source, kept, trained)
-    return trained
+        learned.models["served"] = _learn_to_serve(job, source, kept, learned)
+    return learned
 
 
-def _learn_to_judge(job: Job, source: "Source", kept: Path) -> Trained:
+def _learn_to_judge(job: Job, source: "Source", kept: Path) -> Version:
     """Return the model that learned from the training part alone, and what validation says."""
     from recsys.evaluation.ablation import name_ablations
     from recsys.evaluation.validation import choose_rankers, load_validation
@@ -126,10 +133,10 @@ def _learn_to_judge(job: Job, source: "Source", kept: Path) -> Trained:
     )
     model.rankers, compared = choose_rankers(validation, model, wanted=config.ranker)
     metrics = trained.metrics | compared | name_ablations(ablated, trained.metrics)
-    return Trained({"evaluated": model}, metrics, trained.history, trained.best_epoch, positives)
+    return Version({"evaluated": model}, metrics, trained.history, trained.best_epoch, positives)
 
 
-def _learn_to_serve(job: Job, source: "Source", kept: Path, judged: Trained) -> "TrainedModel":
+def _learn_to_serve(job: Job, source: "Source", kept: Path, judged: Version) -> "TrainedModel":
     """Return a model that learned from everything, for as long and with rankers as were best."""
     from recsys.inference.past_weeks import learn_trees, split_weeks
     from recsys.models.prepare import prepare
@@ -142,32 +149,32 @@ def _learn_to_serve(job: Job, source: "Source", kept: Path, judged: Trained) -> 
     as_long = config.model_copy(update={"epochs": judged.best_epoch})
     trained = train(examples, encoder, as_long, seed=seed, checkpoint=kept / "served.npz")
     del examples
-    rankers = judged.models["evaluated"].rankers
-    model = TrainedModel(trained.network, encoder, pca=source.pca, rankers=rankers)
+    model = TrainedModel(trained.network, encoder, pca=source.pca)
     model.trees = learn_trees(
         model, source, late, candidates=job.config.candidates, config=config.trees, seed=seed
     )
+    if model.trees is not None:
+        model.rankers = judged.models["evaluated"].rankers
     return model
 
 
-def _store(job: Job, step: Step, version: str, trained: Trained) -> None:
+def _store(job: Job, step: Step, name: str, version: Version) -> None:
     from recsys.models.registry import save_model
 
     images = job.lake.require(job.partition("images.embeddings", ALL_TIME))
     with step.write("models.versions") as draft, tempfile.TemporaryDirectory() as scratch:
         digests: dict[str, str] = {}
-        for role, model in trained.models.items():
-            model.version, model.metrics = version, trained.metrics
+        for role, model in version.models.items():
+            model.version, model.metrics = name, version.metrics
             files = save_model(model, Path(scratch, role))
-            digests |= {f"{role}/{name}": digest for name, digest in files.items()}
-        for name in ("history", "metrics"):
-            text = json.dumps(getattr(trained, name), indent=1)
-            Path(scratch, f"{name}.json").write_text(text)
+            digests |= {f"{role}/{file}": digest for file, digest in files.items()}
+        Path(scratch, "history.json").write_text(json.dumps(version.history, indent=1))
+        Path(scratch, "metrics.json").write_text(json.dumps(version.metrics, indent=1))
         for path in sorted(p for p in Path(scratch).rglob("*") if p.is_file()):
             job.lake.put(draft, path.relative_to(scratch).as_posix(), path)
-        draft.rows = trained.positives
-        draft.counts = {"epochs": len(trained.history), "best_epoch": trained.best_epoch}
-        draft.notes = {"metrics": trained.metrics, "sha256": digests}
+        draft.rows = version.positives
+        draft.counts = {"epochs": len(version.history), "best_epoch": version.best_epoch}
+        draft.notes = {"metrics": version.metrics, "sha256": digests}
         draft.notes |= {k: v for k, v in images.notes.items() if k == "weights"}
 
 

@@ -4,6 +4,7 @@ import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,9 @@ from tests.recsys.models.conftest import fill_lake
 
 from recsys.config import Config
 from recsys.evaluation.ablation import read_ablations
+from recsys.inference import past_weeks
+from recsys.inference.rankers import rankers_of
+from recsys.models.registry import load_model
 from recsys.paths import Partition
 from recsys.storage import Lake
 
@@ -86,6 +90,23 @@ def test_without_images_and_refit_there_is_one_model_without_a_pca(
     notes = lake.require(Partition("models.versions", version)).notes
     names = ("encoder.json", "model.keras", *TREES)
     assert sorted(notes["sha256"]) == [f"evaluated/{name}" for name in names]
+
+
+def test_a_model_to_serve_without_trees_ranks_by_its_network(
+    config: Config, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_lake(lake, RUN_DATE)
+    real = past_weeks.learn_trees
+    learn = Mock(side_effect=lambda *a, **k: real(*a, **k) if learn.call_count == 1 else None)
+    monkeypatch.setattr(past_weeks, "learn_trees", learn)
+    flags = ("--set", "model.ranker=trees", "--set", "model.epochs=1")
+    assert main(_argv(config, *flags)) == 0
+    version = _report(lake)["facts"]["model_version"]
+    with lake.local_path(Partition("models.versions", version)) as folder:
+        judged, served = (load_model(folder, role) for role in ("evaluated", "served"))
+    assert judged.rankers == dict.fromkeys(MODES, "trees")
+    assert served.trees is None
+    assert list(rankers_of(served, "novel", Mock(), None)) == ["network"]
 
 
 def test_ablations_are_measured_beside_the_whole_network(config: Config, lake: Lake) -> None:

@@ -147,7 +147,7 @@ def choose_rankers(
 
     Args:
         validation: judges them.
-        model: with its trees, or without where there were too few weeks.
+        model: with its trees, or without, where weeks or purchases were too few.
         wanted: `best`, `network` or `trees`.
     """
     if model.trees is None:
