@@ -74,15 +74,15 @@ def test_pairs_are_purchases_and_sampled_negatives_each_once(
     assert not [name for name in names if name.startswith("by_") or name.endswith("_rank")]
 
 
-@pytest.mark.tensorflow
-def test_trees_see_nothing_of_the_week_they_predict(lake: Lake) -> None:
+@pytest.fixture
+def learn(lake: Lake) -> Callable[[list[Positives]], Any]:
+    """Return what learns trees from weeks: their text by mode, or None."""
     from recsys.models.network import Recommender
     from recsys.models.train import network_shape
 
     fill_lake(lake, RUN_DATE, images=False)
     source = Source(lake, RUN_DATE, 8, None)
-    early, late = split_weeks(source.positives(["train"]), 4)
-    examples, encoder = prepare(source, early)
+    examples, encoder = prepare(source, split_weeks(source.positives(["train"]), 4)[0])
     network = Recommender(network_shape(examples, encoder, ModelConfig(dim=8)))
     model = TrainedModel(network, encoder)
     settings = TreesConfig(trees=5, min_rows=5, min_pairs=5, customers=30, boosters=1)
@@ -91,14 +91,30 @@ def test_trees_see_nothing_of_the_week_they_predict(lake: Lake) -> None:
         trees = learn_trees(model, source, weeks, candidates=CONFIG, config=settings, seed=3)
         return trees and {mode: b.model_to_string() for mode, (b,) in trees.boosters.items()}
 
-    assert learn([]) is None
-    learned = learn(list(late))
+    return learn
+
+
+@pytest.fixture
+def week(learn: Any, lake: Lake) -> Positives:
+    """Return the week that trees learn from."""
+    return split_weeks(Source(lake, RUN_DATE, 8, None).positives(["train"]), 4)[1][0]
+
+
+@pytest.mark.tensorflow
+def test_trees_see_nothing_of_the_week_they_predict(learn: Any, week: Positives) -> None:
+    learned = learn([week])
     assert sorted(learned) == ["all", "novel", "pairs"]
-    assert learn(list(late)) == learned
+    assert learn([week]) == learned
     # Other purchases in the week are other labels, and so other trees.
-    other = replace(late[0], articles=np.roll(late[0].articles, 7, axis=0))
+    other = replace(week, articles=np.roll(week.articles, 7, axis=0))
     assert learn([other]) != learned
-    # Nobody buys what he might have been offered.
-    nothing = late[0].articles.copy()
-    nothing[:, 0] = UNKNOWN_KEY
-    assert learn([replace(late[0], articles=nothing)]) is None
+
+
+@pytest.mark.tensorflow
+def test_no_week_or_no_purchase_among_candidates_gives_no_trees(
+    learn: Any, week: Positives
+) -> None:
+    assert learn([]) is None
+    elsewhere = week.articles.copy()
+    elsewhere[:, 0] = UNKNOWN_KEY
+    assert learn([replace(week, articles=elsewhere)]) is None

@@ -80,6 +80,16 @@ def test_the_same_rows_and_seed_give_the_same_trees(trees: Trees) -> None:
     assert len(set(texts)) == CONFIG.boosters
 
 
+def test_rows_in_parts_teach_what_they_teach_together(trees: Trees) -> None:
+    r = rows(1)
+    parts = [
+        Rows(r.features[part], r.labels[part], np.full(lists, 10))
+        for part, lists in ((slice(700), 70), (slice(700, None), 130))
+    ]
+    texts = [booster.model_to_string() for booster in fit_trees(parts, CONFIG, seed=7)]
+    assert texts == [booster.model_to_string() for booster in trees.boosters["novel"]]
+
+
 def test_a_score_is_the_mean_of_those_of_boosters(trees: Trees) -> None:
     features = rows(2).features
     each = [booster.predict(features, raw_score=True) for booster in trees.boosters["novel"]]
