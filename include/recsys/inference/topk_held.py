@@ -60,7 +60,15 @@ def hold(task: Task, coarse: Vectors) -> Held:
 
 @compiled
 def let_go_of_excluded(held: Held, slot: int, size: int, task: Task, query: int) -> int:
-    """Let go of what the query must not get; return how many are left."""
+    """Let go of what the query must not get; return how many are left.
+
+    Args:
+        held: of a block; the slot's candidates are moved in place.
+        slot: the query's place in the block.
+        size: how many candidates it holds.
+        task: what is searched.
+        query: its row in `task.queries`.
+    """
     closed, keys, scores = held.closed, held.keys[slot], held.scores[slot]
     excluded = task.excluded[task.offsets[query] : task.offsets[query + 1]]
     if not len(excluded):
@@ -82,7 +90,14 @@ def let_go_of_excluded(held: Held, slot: int, size: int, task: Task, query: int)
 
 @compiled
 def keep_from(scores: Floats, keys: Keys, count: int, bar: Any) -> int:
-    """Move those of the first `count` that reach a bar to the front; return how many they are."""
+    """Move those of the first `count` that reach a bar to the front; return how many they are.
+
+    Args:
+        scores: float32 [capacity], coarse; moved in place.
+        keys: int32 [capacity], moved along.
+        count: of candidates held.
+        bar: a coarse score.
+    """
     size = 0
     for at in range(count):
         scores[size], keys[size] = scores[at], keys[at]
@@ -91,20 +106,21 @@ def keep_from(scores: Floats, keys: Keys, count: int, bar: Any) -> int:
 
 
 @compiled
-def keep(scores: Floats, keys: Keys, keep: NDArray[np.bool_]) -> int:
-    """Move those marked to the front; return how many they are."""
+def keep(scores: Floats, keys: Keys, marked: NDArray[np.bool_]) -> int:
+    """Move those marked of the first len(marked) to the front; return how many they are."""
     size = 0
-    for at in range(len(keep)):
+    for at in range(len(marked)):
         scores[size], keys[size] = scores[at], keys[at]
-        size += keep[at]
+        size += marked[at]
     return size
 
 
 @compiled
 def value_reached(scores: Floats, size: int, wanted: int, between: tuple[Any, Any]) -> Any:
-    """Return a value that at least so many of the first scores reach, and few more.
+    """Return a value that at least `wanted` of the first `size` scores reach, and few more.
 
-    It is the first of `between`, or from there up to the second.
+    It is the first of `between`, or from there up to the second. What lies behind the scores, up to
+    the next multiple of 64, is overwritten.
     """
     scores[size : -(-size // 64) * 64] = -np.inf
     low, high = between

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recsys.compiled import compiled
 from recsys.inference.topk_exact import exact_scores, rank
 from recsys.inference.topk_held import (
+    ONE,
     Held,
     Task,
     keep,
@@ -23,7 +24,6 @@ from recsys.inference.topk_units import WIDTH, Floats, Vectors, score, start_uni
 
 #: Bars are raised by a guess whenever so many times more tiles have been seen.
 LIFT = 4
-ONE = np.uint64(1)
 
 
 @compiled

@@ -119,7 +119,7 @@ def fit_trees(parts: Sequence[Rows], config: TreesConfig, *, seed: int) -> Boost
     rows, settings and seed give the same trees.
 
     Args:
-        parts: the rows, in any number of parts: only their columns' bins are ever joined.
+        parts: at least one row in all; features are sorted into bins part by part, never joined.
         config: of the trees.
         seed: of what boosters draw.
     """
