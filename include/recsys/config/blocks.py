@@ -97,6 +97,9 @@ class TreesConfig(Frozen):
     weeks: PositiveInt = 6
     #: So many of a week's customers.
     customers: PositiveInt = 3_500
+    #: So many of the candidates that were not bought teach: they order lists as well as all do, in
+    #: a fraction of the time.
+    negative_share: float = Field(default=0.35, gt=0, le=1)
     #: A model is the mean of so many boosters, which differ by the rows and columns they draw.
     boosters: PositiveInt = 3
     #: Of a booster, of each kind: first those that say what is likely, then, of lists, those that

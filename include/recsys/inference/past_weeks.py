@@ -30,6 +30,8 @@ def label_week(
     truth: Ragged,
     *,
     config: CandidatesConfig,
+    negative_share: float = 1.0,
+    seed: int = 0,
 ) -> tuple[tuple[str, ...], dict[str, Rows]]:
     """Return the columns' names, and the rows of one week for each mode.
 
@@ -40,10 +42,14 @@ def label_week(
         customer_keys: [n], whose candidates are found.
         truth: what each customer bought in the week; row = customer key.
         config: of the candidates.
+        negative_share: of the candidates that were not bought, so many teach; columns are of the
+            whole lists.
+        seed: of which ones.
 
     A list without a purchase in it teaches nothing and is left out.
     """
     parts: dict[str, list[Rows]] = defaultdict(list)
+    generator = np.random.default_rng((seed, signals.snapshot.cutoff.toordinal()))
     names: tuple[str, ...] = ()
     snapshot = signals.snapshot
     for found in find_candidates(model, snapshot, sources, customer_keys, config=config):
@@ -54,8 +60,8 @@ def label_week(
             kept = teaches[candidates.rows]
             lists = candidates.where(kept)
             names, features = signals.describe(lists)
-            lengths = np.diff(lists.offsets)[teaches]
-            parts[mode].append(Rows(features, labels[kept].astype(np.int8), lengths))
+            rows = Rows(features, labels[kept].astype(np.int8), np.diff(lists.offsets)[teaches])
+            parts[mode].append(rows.thin_out(negative_share, generator))
     return names, {mode: Rows.join(rows) for mode, rows in parts.items()}
 
 
@@ -106,7 +112,16 @@ def learn_trees(
         signals = Signals.of(snapshot, sources.purchases)
         chosen = np.sort(generator.permutation(np.unique(week.customers))[: config.customers])
         truth = bought_by(week, customers=len(snapshot.age_bands))
-        columns, found = label_week(model, signals, sources, chosen, truth, config=candidates)
+        columns, found = label_week(
+            model,
+            signals,
+            sources,
+            chosen,
+            truth,
+            config=candidates,
+            negative_share=config.negative_share,
+            seed=seed,
+        )
         names |= dict.fromkeys(found, columns)
         sampled = week.take(np.flatnonzero(np.isin(week.customers, chosen)))
         names[PAIRS], found[PAIRS] = label_pairs(model, signals, sources, sampled, truth)

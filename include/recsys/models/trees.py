@@ -30,8 +30,8 @@ Boosters = tuple[lgb.Booster, ...]
 NAMES = "trees.json"
 #: The name of the model of single pairs; the others have those of purchase modes.
 PAIRS = "pairs"
-#: Bins of a column: with LightGBM's 255 trees take longer, and order no better.
-MAX_BIN = 63
+#: Bins of a column, LightGBM's default: the dozen ranks that count are a fortieth of a list.
+MAX_BIN = 255
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,13 @@ class Rows:
             np.concatenate([part.labels for part in parts]),
             np.concatenate([part.groups for part in parts]),
         )
+
+    def thin_out(self, negative_share: float, generator: np.random.Generator) -> Self:
+        """Return all rows that were bought, and about so many of the others, drawn at random."""
+        kept = (self.labels > 0) | (generator.random(len(self.labels)) < negative_share)
+        lists = np.repeat(np.arange(len(self.groups)), self.groups)
+        left = np.bincount(lists[kept], minlength=len(self.groups))
+        return type(self)(self.features[kept], self.labels[kept], left)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,24 @@ def test_each_mode_has_its_own_candidates_and_labels(
     assert rows["novel"].features.shape == (5, len(names))
 
 
+def test_only_some_of_what_was_not_bought_teaches_as_seen_in_the_whole_list(
+    fixed_model: Any, toy_snapshot: Snapshot, sources: Sources
+) -> None:
+    signals = Signals.of(toy_snapshot, sources.purchases)
+    asked = (fixed_model, signals, sources, np.array([2, 3], np.int32), TRUTH)
+    _, whole = label_week(*asked, config=CONFIG)
+    drawn = [
+        label_week(*asked, config=CONFIG, negative_share=0.5, seed=seed)[1]["all"]
+        for seed in range(20)
+    ]
+    seen = {row.tobytes() for row in whole["all"].features}
+    assert all(row.tobytes() in seen for rows in drawn for row in rows.features)
+    assert all(rows.labels.sum() == 3 for rows in drawn)
+    assert sum(len(rows.labels) - 3 for rows in drawn) == pytest.approx(0.5 * 9 * 20, rel=0.3)
+    again = label_week(*asked, config=CONFIG, negative_share=0.5, seed=3)[1]["all"]
+    np.testing.assert_array_equal(again.features, drawn[3].features)
+
+
 def test_the_latest_weeks_are_for_the_trees_and_at_most_two_thirds() -> None:
     weeks = [Positives(date(2020, 9, d), np.zeros(0), np.zeros((0, 1))) for d in (1, 8, 15)]
     assert split_weeks(weeks, 1) == (weeks[:2], weeks[2:])

@@ -62,6 +62,20 @@ def test_shuffled_labels_teach_nothing() -> None:
     )
 
 
+def test_thinned_out_rows_keep_what_was_bought_and_their_lists() -> None:
+    whole = rows(1)
+    some = whole.thin_out(0.3, np.random.default_rng(2))
+    assert (some.labels.sum(), some.groups.sum()) == (200, len(some.labels))
+    assert len(some.features) == pytest.approx(200 + 0.3 * 1800, abs=60)
+    # Rows stay in order, each in its list.
+    places = {row.tobytes(): place for place, row in enumerate(whole.features)}
+    kept = np.array([places[row.tobytes()] for row in some.features])
+    assert (np.diff(kept) > 0).all()
+    np.testing.assert_array_equal(np.repeat(np.arange(200), some.groups), kept // 10)
+    np.testing.assert_array_equal(some.labels, whole.labels[kept])
+    assert len(whole.thin_out(1, np.random.default_rng(2)).labels) == 2000
+
+
 def test_rows_too_few_to_part_tell_nothing_apart() -> None:
     trees = Trees({}, {"x": fit_trees([rows(1, lists=0), rows(1, lists=1)], CONFIG, seed=7)})
     assert len(set(trees.score("x", rows(2, lists=5).features).tolist())) == 1
