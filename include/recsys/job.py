@@ -32,6 +32,7 @@ from recsys.config import Config, load_config
 from recsys.digest import sha256_of_code, sha256_of_json
 from recsys.errors import RecsysError
 from recsys.faults import explained_store
+from recsys.flags import overrides, parse
 from recsys.manifest import fingerprint_of_parts
 from recsys.memory import keep_freed_memory
 from recsys.paths import Partition
@@ -188,14 +189,14 @@ def run_job(
     0 done or already current; 1 failed, worth another try; 2 bad input data; 3 bad configuration.
     With `--report`, what happened is also written as JSON below the lake's root.
     """
-    args = _parse(argv, name=name, description=description, add_arguments=add_arguments)
+    args = parse(argv, name=name, description=description, add_arguments=add_arguments)
     log.configure(args.log_level)
     keep_freed_memory()
     logger = log.get_logger(name)
     started = time.monotonic()
     job: Job | None = None
     try:
-        config = load_config(args.env, _overrides(args))
+        config = load_config(args.env, overrides(args))
         with explained_store(config.lake_root, config.data):
             lake = Lake(config.lake_root)
             lake.reach()
@@ -219,49 +220,6 @@ def run_job(
     current = current or job.unchanged
     _finish(job, args, status="unchanged" if current else "written", started=started)
     return 0
-
-
-def _parse(
-    argv: Sequence[str] | None,
-    *,
-    name: str,
-    description: str | None,
-    add_arguments: Callable[[argparse.ArgumentParser], None] | None,
-) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=name, description=description)
-    parser.add_argument(
-        "--run-date", type=_date, required=True, metavar="YYYY-MM-DD",
-        help="data before this day are used; recommendations are for this day onward",
-    )  # fmt: skip
-    parser.add_argument(
-        "--env", help="configuration conf/<env>.yaml (default: $RECSYS_ENV or base)"
-    )
-    parser.add_argument("--data", help="folder in the Kaggle layout")
-    parser.add_argument("--lake", help="folder or address of the lake")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-        help="change one setting, such as model.epochs=20; may be repeated",
-    )  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="run even where the output is current")
-    parser.add_argument("--report", help="write a JSON report here, relative to the lake")
-    parser.add_argument(
-        "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"]
-    )
-    if add_arguments is not None:
-        add_arguments(parser)
-    return parser.parse_args(argv)
-
-
-def _overrides(args: argparse.Namespace) -> list[str]:
-    named = [f"{key}={value}" for key in ("data", "lake") if (value := getattr(args, key))]
-    return named + list(args.overrides)
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"a day must read YYYY-MM-DD. Got {text!r}") from error
 
 
 def _finish(
