@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from recsys.columns import FIRST_KEY
 from recsys.examples import encode
-from recsys.examples.encode import Encoder, Number
+from recsys.examples.encode import Encoder
+from recsys.examples.numbers import Number
 from recsys.features.rows import TASTES, Catalogue, CustomerRows
 from recsys.models.batches import Examples, Positives, collect_examples
 from recsys.models.inputs import Snapshot

@@ -6,7 +6,6 @@ An encoder is fitted once, saved as JSON beside the model, and gives the same ar
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.columns import Columns as C
+from recsys.examples.numbers import Float32, Number, Transform, fit_number, floats
 
-Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
-Transform = Literal["none", "log1p", "log"]
 
 #: Feature column -> how it is straightened before it is standardised.
 CUSTOMER_NUMBERS: dict[str, Transform] = {
@@ -74,50 +72,6 @@ ARTICLE_CATEGORIES: tuple[str, ...] = (
 #: which is thereby learned too. It keeps new and rare articles on their content alone.
 MIN_SALES: dict[str, int] = {C.PRODUCT_CODE: 20, C.ARTICLE_KEY: 20}
 MIN_SALES_DEFAULT = 5
-
-
-@dataclass(frozen=True)
-class Number:
-    """One standardised column: transform, clip to what training saw, centre, scale.
-
-    A value beyond the range of training becomes the nearest that was seen, so that a column that
-    drifts (a month, a total) never takes the networks where they were not trained.
-    """
-
-    name: str
-    transform: Transform
-    low: float
-    high: float
-    mean: float
-    scale: float
-
-    def apply(self, values: Float32) -> Float32:
-        """Return standardised values; NaN becomes 0, the mean. A constant column is all 0."""
-        z = (np.clip(straighten(values, self.transform), self.low, self.high) - self.mean) / (
-            self.scale
-        )
-        return np.nan_to_num(z, nan=0.0).astype(np.float32)
-
-
-def straighten(values: npt.NDArray[Any], transform: Transform) -> npt.NDArray[np.float64]:
-    """Return log(1 + x), log(x) with x at least 1e-6, or x; NaN stays NaN."""
-    x = np.asarray(values, np.float64)
-    if transform == "log1p":
-        return np.asarray(np.log1p(np.maximum(x, 0)))
-    if transform == "log":
-        return np.asarray(np.log(np.maximum(x, 1e-6)))
-    return x
-
-
-def fit_number(name: str, transform: Transform, values: npt.NDArray[Any]) -> Number:
-    """Return the column's statistics; with no known value, or one only, it encodes to 0."""
-    x = straighten(values, transform)
-    x = x[~np.isnan(x)]
-    if not len(x):
-        return Number(name, transform, 0.0, 0.0, 0.0, 1.0)
-    low, high = float(x.min()), float(x.max())
-    scale = float(x.std())
-    return Number(name, transform, low, high, float(x.mean()), scale if scale > 1e-9 else 1.0)
 
 
 @dataclass(frozen=True)
@@ -215,13 +169,6 @@ def fit_encoder(
         article_vocabularies=_article_vocabularies(articles[-1], catalogue),
         history_length=history_length,
     )
-
-
-def floats(column: pa.ChunkedArray) -> Float32:
-    """Return a numeric or Boolean column as float32, null as NaN."""
-    if pa.types.is_boolean(column.type):
-        column = pc.cast(column, pa.int8())
-    return np.asarray(pc.cast(column, pa.float32()).to_numpy(), np.float32)
 
 
 def codes(column: pa.ChunkedArray, vocabulary: Sequence[str]) -> Int32:

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from recsys.columns import PADDING_KEY
 from recsys.columns import Columns as C
-from recsys.examples.encode import Encoder, Float32, Int32
+from recsys.examples.encode import Encoder, Int32
+from recsys.examples.numbers import Float32
 from recsys.features.interactions import INTERACTION_NAMES, interaction_features
 from recsys.features.rows import ArticleRows
 from recsys.models.inputs import Snapshot

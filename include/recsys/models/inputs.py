@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from recsys.columns import FIRST_KEY
 from recsys.columns import Columns as C
-from recsys.examples.encode import ARTICLE_CATEGORIES, Encoder, Float32, Int32, codes, floats
+from recsys.examples.encode import ARTICLE_CATEGORIES, Encoder, Int32, codes
+from recsys.examples.numbers import Float32, floats
 from recsys.features.rows import TASTES, Catalogue, CustomerRows
 from recsys.job import ALL_TIME
 from recsys.paths import Partition

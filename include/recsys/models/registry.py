@@ -16,7 +16,8 @@ import numpy as np
 from recsys.columns import FIRST_KEY, PADDING_KEY
 from recsys.digest import sha256_of_file
 from recsys.errors import DataError
-from recsys.examples.encode import Encoder, Float32, Int32
+from recsys.examples.encode import Encoder, Int32
+from recsys.examples.numbers import Float32
 from recsys.models.batches import pair_features
 from recsys.models.inputs import Pca, Snapshot
 from recsys.paths import Partition

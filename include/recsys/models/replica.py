@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recsys.columns import PADDING_KEY
 from recsys.config import ModelConfig
-from recsys.examples.encode import Float32
+from recsys.examples.numbers import Float32
 from recsys.models import losses
 from recsys.models.adam import Slices, choose, dense, sum_chosen
 from recsys.models.batches import Examples

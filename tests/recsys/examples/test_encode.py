@@ -2,7 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys.examples.encode import Encoder, Number, codes, fit_encoder, fit_number
+from recsys.examples.encode import Encoder, codes, fit_encoder
+from recsys.examples.numbers import Number, fit_number
 
 
 def test_codes_count_from_one_and_unknown_or_null_is_zero() -> None:
