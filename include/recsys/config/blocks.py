@@ -96,7 +96,7 @@ class TreesConfig(Frozen):
     #: from those before, so that its scores tell the trees nothing of the weeks they learn from.
     weeks: PositiveInt = 6
     #: So many of a week's customers.
-    customers: PositiveInt = 3_500
+    customers: PositiveInt = 8_000
     #: So many of the candidates that were not bought teach: they order lists as well as all do, in
     #: a fraction of the time.
     negative_share: float = Field(default=0.35, gt=0, le=1)
