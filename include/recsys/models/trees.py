@@ -56,7 +56,7 @@ class Rows:
         )
 
     def thin_out(self, negative_share: float, generator: np.random.Generator) -> Self:
-        """Return all rows that were bought, and about so many of the others, drawn at random."""
+        """Return of each list what was bought, and about so many of the others, drawn at random."""
         kept = (self.labels > 0) | (generator.random(len(self.labels)) < negative_share)
         lists = np.repeat(np.arange(len(self.groups)), self.groups)
         left = np.bincount(lists[kept], minlength=len(self.groups))

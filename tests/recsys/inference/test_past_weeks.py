@@ -93,8 +93,8 @@ def test_pairs_are_purchases_and_sampled_negatives_each_once(
 
 
 @pytest.fixture
-def learn(lake: Lake) -> Callable[[list[Positives]], Any]:
-    """Return what learns trees from weeks: their text by mode, or None."""
+def learn(lake: Lake) -> Callable[..., Any]:
+    """Return what learns trees from weeks, with other settings: their text by mode, or None."""
     from recsys.models.network import Recommender
     from recsys.models.train import network_shape
 
@@ -105,8 +105,9 @@ def learn(lake: Lake) -> Callable[[list[Positives]], Any]:
     model = TrainedModel(network, encoder)
     settings = TreesConfig(trees=5, min_rows=5, min_pairs=5, customers=30, boosters=1)
 
-    def learn(weeks: list[Positives]) -> Any:
-        trees = learn_trees(model, source, weeks, candidates=CONFIG, config=settings, seed=3)
+    def learn(weeks: list[Positives], **others: Any) -> Any:
+        config = settings.model_copy(update=others)
+        trees = learn_trees(model, source, weeks, candidates=CONFIG, config=config, seed=3)
         return trees and {mode: b.model_to_string() for mode, (b,) in trees.boosters.items()}
 
     return learn
@@ -126,6 +127,9 @@ def test_trees_see_nothing_of_the_week_they_predict(learn: Any, week: Positives)
     # Other purchases in the week are other labels, and so other trees.
     other = replace(week, articles=np.roll(week.articles, 7, axis=0))
     assert learn([other]) != learned
+    # Of what was not bought more may teach, of single pairs all do anyway.
+    more = learn([week], negative_share=1.0)
+    assert (more["all"] != learned["all"], more["pairs"] == learned["pairs"]) == (True, True)
 
 
 @pytest.mark.tensorflow
