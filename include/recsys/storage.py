@@ -37,7 +37,7 @@ class Draft:
 
 
 class Lake(Committed):
-    """All layers of one data folder, under one root."""
+    """All layers of one data folder, under one root: what was committed, and writing more."""
 
     def show(
         self,

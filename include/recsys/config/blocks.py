@@ -97,8 +97,8 @@ class TreesConfig(Frozen):
     weeks: PositiveInt = 6
     #: So many of a week's customers.
     customers: PositiveInt = 8_000
-    #: So many of the candidates that were not bought teach: they order lists as well as all do, in
-    #: a fraction of the time.
+    #: The share of the candidates that were not bought that teaches, drawn at random: it orders
+    #: lists as well as all of them do, in a fraction of the time.
     negative_share: float = Field(default=0.35, gt=0, le=1)
     #: A model is the mean of so many boosters, which differ by the rows and columns they draw.
     boosters: PositiveInt = 3

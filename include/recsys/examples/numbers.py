@@ -14,7 +14,7 @@ Transform = Literal["none", "log1p", "log"]
 
 @dataclass(frozen=True)
 class Number:
-    """One standardised column: transform, clip to what training saw, centre, scale.
+    """One standardised column: transform, clip to [low, high] as training saw, centre, scale.
 
     A value beyond the range of training becomes the nearest that was seen, so that a column that
     drifts (a month, a total) never takes the networks where they were not trained.
@@ -28,7 +28,7 @@ class Number:
     scale: float
 
     def apply(self, values: Float32) -> Float32:
-        """Return standardised values; NaN becomes 0, the mean. A constant column is all 0."""
+        """Return standardised values [rows]; NaN becomes 0, the mean, and a constant column 0."""
         z = (np.clip(straighten(values, self.transform), self.low, self.high) - self.mean) / (
             self.scale
         )
@@ -46,7 +46,7 @@ def straighten(values: npt.NDArray[Any], transform: Transform) -> npt.NDArray[np
 
 
 def fit_number(name: str, transform: Transform, values: npt.NDArray[Any]) -> Number:
-    """Return the column's statistics; with no known value, or one only, it encodes to 0."""
+    """Return the statistics of values [rows]; with no known one, or a single, all encode to 0."""
     x = straighten(values, transform)
     x = x[~np.isnan(x)]
     if not len(x):
@@ -57,7 +57,7 @@ def fit_number(name: str, transform: Transform, values: npt.NDArray[Any]) -> Num
 
 
 def floats(column: pa.ChunkedArray) -> Float32:
-    """Return a numeric or Boolean column as float32, null as NaN."""
+    """Return a numeric or Boolean column as float32 [rows], null as NaN."""
     if pa.types.is_boolean(column.type):
         column = pc.cast(column, pa.int8())
     return np.asarray(pc.cast(column, pa.float32()).to_numpy(), np.float32)

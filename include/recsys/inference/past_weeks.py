@@ -42,9 +42,9 @@ def label_week(
         customer_keys: [n], whose candidates are found.
         truth: what each customer bought in the week; row = customer key.
         config: of the candidates.
-        negative_share: of the candidates that were not bought, so many teach; columns are of the
-            whole lists.
-        seed: of which ones.
+        negative_share: of the candidates that were not bought, 0 to 1; columns are made of the
+            whole lists all the same.
+        seed: of which ones, with the week's own date.
 
     A list without a purchase in it teaches nothing and is left out.
     """

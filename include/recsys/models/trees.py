@@ -30,8 +30,6 @@ Boosters = tuple[lgb.Booster, ...]
 NAMES = "trees.json"
 #: The name of the model of single pairs; the others have those of purchase modes.
 PAIRS = "pairs"
-#: Bins of a column, LightGBM's default: the dozen ranks that count are a fortieth of a list.
-MAX_BIN = 255
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,12 @@ class Rows:
         )
 
     def thin_out(self, negative_share: float, generator: np.random.Generator) -> Self:
-        """Return of each list what was bought, and about so many of the others, drawn at random."""
+        """Return of each list what was bought, and a share of the others, drawn at random.
+
+        Args:
+            negative_share: how likely each row that was not bought stays, 0 to 1.
+            generator: draws a number a row.
+        """
         kept = (self.labels > 0) | (generator.random(len(self.labels)) < negative_share)
         lists = np.repeat(np.arange(len(self.groups)), self.groups)
         left = np.bincount(lists[kept], minlength=len(self.groups))
@@ -139,7 +142,6 @@ def fit_trees(parts: Sequence[Rows], config: TreesConfig, *, seed: int) -> Boost
         "feature_fraction": config.column_share,
         "bagging_fraction": config.row_share,
         "bagging_freq": 1,
-        "max_bin": MAX_BIN,
         "data_random_seed": seed,  # of the rows that bins are chosen by: the same for all boosters
         "deterministic": True,
         "force_row_wise": True,
