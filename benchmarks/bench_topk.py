@@ -20,7 +20,7 @@ and at the top the worse of the two,
 
 - `ratio_to_faiss`, `ratio_to_tensorflow`: their seconds by ours;
 - `share_of_gemm`: multiplications a second of `ours`, all customers by all articles, by sgemm's; it
-  may be above 1, as ours are of bfloat16 where the processor has a unit for it;
+  may be above 1, as ours are of bytes where the processor multiplies vectors of these;
 - `recall`: of the 100 best by float64 scores, sorted; what ties with the 100th in float32 counts;
 - `slower_with_exclusions`: a share of the seconds without;
 - `peak_gib` of a process that holds the vectors and runs `ours_with_exclusions`.

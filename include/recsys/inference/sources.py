@@ -25,7 +25,7 @@ from recsys.inference.ease import fit_ease, history_of
 from recsys.inference.purchases import PastPurchases, read_purchases
 from recsys.inference.ragged import Keys, Ragged
 from recsys.inference.taste import Taste, find_favourites
-from recsys.inference.topk import Floats, top_k
+from recsys.inference.topk import Floats, Nearest
 from recsys.models.inputs import Snapshot
 from recsys.models.registry import TrainedModel
 from recsys.paths import Partition
@@ -126,13 +126,13 @@ def find_candidates(
     config: CandidatesConfig,
 ) -> Iterator[Candidates]:
     """Yield the candidates of customers [n], scored by the towers, BLOCK_CUSTOMERS at a time."""
-    articles = model.article_vectors(snapshot)
+    nearest = Nearest(model.article_vectors(snapshot), allowed=sources.is_on_sale)
 
     def find(start: int) -> Candidates:
         keys = customer_keys[start : start + BLOCK_CUSTOMERS]
         vectors = model.customer_vectors(snapshot, keys)
         bands = snapshot.age_bands[keys]
-        return _find(sources, keys, (vectors, articles), bands, config=config)
+        return _find(sources, keys, (vectors, nearest), bands, config=config)
 
     yield from in_threads(find, range(0, len(customer_keys), BLOCK_CUSTOMERS))
 
@@ -140,19 +140,19 @@ def find_candidates(
 def _find(
     sources: Sources,
     customer_keys: Keys,
-    towers: tuple[Floats, Floats],
+    towers: tuple[Floats, Nearest],
     bands: NDArray[np.int8],
     *,
     config: CandidatesConfig,
 ) -> Candidates:
     """Return the candidates of customers [n] with age bands [n].
 
-    `towers` are the vectors of these customers, [n, dim], and of all articles, [articles, dim].
+    `towers` are the vectors of these customers, [n, dim], and the articles that may be offered.
     """
     (vectors, articles), on_sale = towers, sources.is_on_sale
     past = sources.purchases.take(customer_keys)
     bought = past.articles
-    nearest, _ = top_k(vectors, articles, config.towers, allowed=on_sale, excluded=bought)
+    nearest, _ = articles.top_k(vectors, config.towers, excluded=bought)
     close = product(history_of(past), sources.ease)
     offers = {
         "towers": Ragged.of_matrix(nearest),
@@ -163,7 +163,7 @@ def _find(
         "past_purchase": bought.where(on_sale[bought.keys]).best(config.past_purchases),
     }
     found = Candidates.union(customer_keys, offers)
-    scores = np.einsum("pd,pd->p", vectors[found.rows], articles[found.article_keys])
+    scores = np.einsum("pd,pd->p", vectors[found.rows], articles.vectors[found.article_keys])
     return replace(found, scores=scores, copurchase_scores=close.look_up(found.articles))
 
 

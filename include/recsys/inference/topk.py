@@ -13,6 +13,52 @@ Floats = NDArray[np.float32]
 SPAN = 512
 
 
+class Nearest:
+    """Candidates that are ready to be searched, by as many queries as there are.
+
+    Args:
+        candidates: [a, dim]; an article's row is its key.
+        allowed: [a]; candidates outside it are never returned.
+
+    Raises:
+        DataError: an allowed vector holds NaN or infinity, or is too long for products in float32.
+    """
+
+    def __init__(self, candidates: Floats, *, allowed: NDArray[np.bool_]) -> None:
+        # Numba takes a second to load: not before it is needed.
+        from recsys.inference.topk_coarse import Coarse, coarse_scores
+
+        # An order without meaning: where articles of a kind follow each other, bars rise late.
+        keys = np.random.default_rng(0).permutation(np.flatnonzero(allowed)).astype(np.int32)
+        self.vectors = np.ascontiguousarray(candidates, np.float32)
+        self.coarse: Coarse | None = coarse_scores(self.vectors, keys) if len(keys) else None
+
+    def top_k(
+        self, queries: Floats, k: int, *, excluded: Ragged | None = None
+    ) -> tuple[Keys, Floats]:
+        """See `top_k`."""
+        from recsys.inference.topk_coarse import decode, encode
+
+        keys = np.full((len(queries), k), PADDING_KEY, np.int32)
+        scores = np.full((len(queries), k), -np.inf, np.float32)
+        if self.coarse is None or not keys.size:
+            return keys, scores
+        coarse, queries = self.coarse, np.ascontiguousarray(queries, np.float32)
+        excluded = excluded or Ragged.of([])
+        offsets = np.pad(excluded.offsets, (0, max(0, len(queries) - len(excluded))), mode="edge")
+
+        def search(start: int) -> None:
+            rows = slice(start, start + SPAN)
+            found = encode(keys[rows], scores[rows])
+            coarse.search(queries[rows], (offsets[start:], excluded.keys), k, found)
+            keys[rows], scores[rows] = decode(found)
+
+        with coarse.one_thread_each():
+            for _ in in_threads(search, range(0, len(queries), SPAN)):
+                pass
+        return keys, scores
+
+
 def top_k(
     queries: Floats,
     candidates: Floats,
@@ -24,7 +70,8 @@ def top_k(
     """Return each query's `k` best candidates, best first, ties by the lower key.
 
     Scores are sums in float64, rounded to float32: on one kind of processor the same for the same
-    two vectors, whatever else is asked for, and by however many threads.
+    two vectors, whatever else is asked for, and by however many threads. For queries that come in
+    blocks, `Nearest` makes the candidates ready once.
 
     Args:
         queries: [n, dim].
@@ -40,28 +87,4 @@ def top_k(
     Raises:
         DataError: a vector holds NaN or infinity, or is too long for products in float32.
     """
-    # Numba takes a second to load: not before it is needed.
-    from recsys.inference.topk_coarse import coarse_scores, decode, encode
-
-    keys = np.full((len(queries), k), PADDING_KEY, np.int32)
-    scores = np.full((len(queries), k), -np.inf, np.float32)
-    # An order without meaning: where articles of a kind follow each other, bars rise late.
-    open_keys = np.random.default_rng(0).permutation(np.flatnonzero(allowed)).astype(np.int32)
-    if not len(open_keys) or not keys.size:
-        return keys, scores
-    queries, candidates = (np.ascontiguousarray(rows, np.float32) for rows in (queries, candidates))
-    coarse = coarse_scores(candidates, open_keys)
-    excluded = excluded or Ragged.of([])
-    offsets = np.pad(excluded.offsets, (0, max(0, len(queries) - len(excluded))), mode="edge")
-
-    def search(start: int) -> None:
-        rows = slice(start, start + SPAN)
-        found = encode(keys[rows], scores[rows])
-        coarse.search(queries[rows], (offsets[start:], excluded.keys), k, found)
-        keys[rows], scores[rows] = decode(found)
-
-    # The matrix unit is not for the caller's thread: see `topk_instructions`.
-    with coarse.one_thread_each():
-        for _ in in_threads(search, range(0, len(queries), SPAN)):
-            pass
-    return keys, scores
+    return Nearest(candidates, allowed=allowed).top_k(queries, k, excluded=excluded)

@@ -1,4 +1,4 @@
-"""Coarse scores for `top_k`, how far they can be off, and the search by them.
+"""Ceilings for `top_k`: coarse scores, raised by how far they can be off; and the search by them.
 
 With a dash for a rounded vector, |q x - q' x'| <= |q - q'| |x| + |q'| |x - x'|, beside what summing
 in float32 loses. All lengths on the right are measured, with the largest of all candidates.
@@ -17,25 +17,31 @@ from recsys.errors import DataError
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_exact import Codes
 from recsys.inference.topk_held import Task, hold
-from recsys.inference.topk_instructions import LAYOUT, SIDE, has_avx512_bf16, has_matrix_unit
+from recsys.inference.topk_instructions import QUAD, ROWS, SIDE, has_vnni
 from recsys.inference.topk_kernel import search
+from recsys.inference.topk_packed import SMALLEST, Lengths, Packed
 from recsys.inference.topk_units import (
     BLOCK,
+    TINY,
     WIDTH,
     Floats,
-    ForAvx512,
     ForBlas,
-    ForMatrixUnit,
+    ForVnni,
     Vectors,
     aligned,
 )
-
-Lengths = NDArray[np.float64]
+from recsys.threads import in_threads
 
 #: Four times what float32 loses of a product of two lengths for each dim added, in any order.
 LOSS = 2.0**-22
-#: More than all products that are too small for float32 add up to.
-TINY = 1e-30
+#: A guess of a bar is below a ceiling by so many times what the ceiling was raised by.
+MARGIN = 1.1
+#: Parts of the candidates that a thread packs at a time.
+PARTS = 32
+#: By how much bytes are moved up to have no sign.
+MOVED = 128
+#: Where sums of products start for a place without a candidate.
+NOBODY = np.int32(-(2**30))
 #: Held while BLAS is limited.
 BLAS = Lock()
 #: Vectors this long have no dot product beyond float32.
@@ -59,46 +65,66 @@ class Coarse(Protocol):
 
 def coarse_scores(candidates: Floats, keys: Keys) -> Coarse:
     """Return the candidates [a, dim] that `keys` [m] name, for the fastest unit there is."""
-    by_matrix_unit = has_matrix_unit()
-    if by_matrix_unit or has_avx512_bf16():
-        return Bfloat16(candidates, keys, by_matrix_unit=by_matrix_unit)
-    return Blas(candidates, keys)
+    return Bytes(candidates, keys) if has_vnni() else Blas(candidates, keys)
 
 
-class Bfloat16:
-    """Scores of vectors in bfloat16, a fifth of a percent off: by the matrix unit or by AVX-512."""
+class Bytes:
+    """Products of vectors in bytes, by AVX-512 VNNI: one or two percent of their lengths off."""
 
-    def __init__(self, candidates: Floats, keys: Keys, *, by_matrix_unit: bool) -> None:
-        self.candidates, self.keys = candidates, keys
-        self.by_matrix_unit = by_matrix_unit
+    def __init__(self, candidates: Floats, keys: Keys) -> None:
+        self.candidates, self.keys = aligned(candidates.shape, np.float32), keys
+        self.candidates[:] = candidates
         self.deep = -(-candidates.shape[1] // SIDE) * SIDE
-        self.longest, self.loss = 0.0, 0.0
-        parts = range(0, len(keys), WIDTH)
-        # Pairs of dims are one word of 32 bits.
-        shape = (len(parts), WIDTH // SIDE, self.deep // SIDE, 2, 16, 16)
-        tiles = aligned(shape, np.uint32)
-        for tile, first in zip(tiles, parts, strict=True):
-            rows = candidates[keys[first : first + WIDTH]]
-            self.longest = max(self.longest, _lengths(rows).max())
-            pairs = to_bfloat16(rows, (WIDTH, self.deep)).view(np.uint32)
-            tile[:] = pairs.reshape(-1, 2, 16, self.deep // SIDE, 16).transpose(0, 3, 1, 4, 2)
-            self.loss = max(self.loss, _rounding(rows, pairs.view(np.uint16)).max())
-        self.tiles = tiles.view(np.uint16).reshape(*tiles.shape[:3], -1)
+        parts = -(-len(keys) // WIDTH)
+        self.tiles = aligned((parts, WIDTH // SIDE, self.deep // SIDE, SIDE * SIDE), np.int8)
+        self.starts = np.full((parts, WIDTH), NOBODY, np.int32)
+        self.units = np.ones((parts, WIDTH), np.float32)
+        self.names = np.zeros((parts, WIDTH), np.int32)
+        found = np.array([*in_threads(self._pack, range(0, parts, PARTS))])
+        self.longest, self.most, self.loss = found.max(axis=0)
+        taken = self.starts != NOBODY
+        self.usual, self.largest = self.units[taken].mean(), self.units[taken].max()
+        self.units[~taken] = max(self.longest, SMALLEST)
+
+    def _pack(self, first: int) -> tuple[float, float, float]:
+        """Lay out PARTS of the candidates.
+
+        Returns the largest of their lengths, in float32 and in bytes, and of their losses in bytes.
+        """
+        parts = slice(first, first + PARTS)
+        names = self.keys[first * WIDTH : (first + PARTS) * WIDTH]
+        tiles = self.tiles[parts].view(np.uint32)  # a quad is a word
+        count, halves, steps = tiles.shape[:3]
+        packed = Packed.of(self.candidates[names], (count * WIDTH, self.deep))
+        lengths = _check(packed.lengths)
+        words = packed.values.view(np.uint32).reshape(count, halves, 2, 16, steps, SIDE // QUAD)
+        tiles.reshape(count, halves, steps, SIDE // QUAD, 2, 16)[:] = words.transpose(
+            0, 1, 4, 5, 2, 3
+        )
+        starts = -MOVED * packed.values[: len(names)].sum(axis=1, dtype=np.int32)
+        for places, numbers in (
+            (self.starts, starts), (self.units, packed.units), (self.names, names)
+        ):  # fmt: skip
+            places[parts].reshape(-1)[: len(names)] = numbers
+        return lengths.max(), (lengths / packed.units).max(), (packed.losses / packed.units).max()
 
     def search(
         self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Codes
     ) -> None:
         """See `Coarse`."""
-        lengths = _lengths(queries)
-        rows = to_bfloat16(queries, (len(queries) + SIDE, self.deep))
-        loss = _rounding(queries, rows)
-        error = loss * self.longest + (lengths + loss) * self.loss
-        reach, slack = _bounds(lengths, self.longest, error, self.deep)
-        task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k, found)
-        if self.by_matrix_unit:
-            _by_blocks(task, ForMatrixUnit(rows, self.tiles, LAYOUT))
-        else:
-            _by_blocks(task, ForAvx512(rows, self.tiles))
+        packed = Packed.of(queries, (len(queries) + ROWS, self.deep))
+        units, lengths, losses = packed.units, _check(packed.lengths), packed.losses
+        errors = ((lengths + losses) * self.loss + losses * self.most) / units
+        errors += self.deep * 127**2 * LOSS
+        margin = MARGIN * errors * units * self.usual
+        reach = lengths * self.longest + 2 * errors * units * self.largest + TINY
+        reach, margin, errors = _floats(reach, margin, errors)
+        task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, found)
+        rows = packed.values.view(np.uint8) + np.uint8(MOVED)
+        errors, units = (np.pad(each, (0, ROWS), constant_values=1) for each in (errors, units))
+        tiles, inverses = self.tiles, np.reciprocal(self.units)
+        candidates = tiles, self.starts, self.units, inverses, self.names
+        _by_blocks(task, ForVnni(rows, errors, units, *candidates))
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`."""
@@ -106,7 +132,7 @@ class Bfloat16:
 
 
 class Blas:
-    """Scores in float32."""
+    """Products in float32."""
 
     def __init__(self, candidates: Floats, keys: Keys) -> None:
         self.candidates, self.keys = candidates, keys
@@ -122,10 +148,11 @@ class Blas:
         self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Codes
     ) -> None:
         """See `Coarse`."""
-        lengths = _lengths(queries)
-        reach, slack = _bounds(lengths, self.longest, np.zeros(len(queries)), queries.shape[1])
-        task = Task(queries, self.candidates, self.keys, reach, slack, *excluded, k, found)
-        _by_blocks(task, ForBlas(self.columns))
+        products = _lengths(queries) * self.longest
+        errors = (queries.shape[1] + 8) * LOSS * products + TINY
+        reach, margin, errors = _floats(products + 2 * errors, MARGIN * errors, errors)
+        task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, found)
+        _by_blocks(task, ForBlas(errors, self.columns))
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`; the number of before is set again afterwards."""
@@ -134,7 +161,7 @@ class Blas:
 
 def _by_blocks(task: Task, coarse: Vectors) -> None:
     """Search for blocks of queries; each whose bar was guessed too high is searched for again."""
-    held = hold(task, coarse)
+    held = hold(task)
     for start in range(0, len(task.queries), BLOCK):
         block = (start, min(start + BLOCK, len(task.queries)))
         for query in search(task, coarse, held, block, True):
@@ -146,17 +173,6 @@ def _one_blas_thread() -> Iterator[None]:
     # One search at a time: two would each take the other's limit for the number of before.
     with BLAS, threadpool_limits(1, user_api="blas"):
         yield
-
-
-def to_bfloat16(rows: Floats, shape: tuple[int, int]) -> NDArray[np.uint16]:
-    """Return the bits of the nearest bfloat16 of rows [n, dim], filled up with zeros to a shape."""
-    words = rows.view(np.uint32)
-    bits = (words + np.uint32(0x7FFF) + (words >> 16 & 1)) >> 16
-    bits[bits & 0x7F80 == 0] = 0  # the matrix unit takes subnormal numbers for zero
-    filled: NDArray[np.uint16] = aligned(shape, np.uint16)
-    filled[:] = 0
-    filled[: rows.shape[0], : rows.shape[1]] = bits
-    return filled
 
 
 def encode(keys: Keys, scores: Floats) -> Codes:
@@ -174,7 +190,10 @@ def decode(codes: Codes) -> tuple[Keys, Floats]:
 
 def _lengths(rows: Floats) -> Lengths:
     """Return the lengths of vectors [n, dim], in float64, after checking them."""
-    lengths = np.asarray(np.linalg.norm(rows.astype(np.float64), axis=1))
+    return _check(np.asarray(np.linalg.norm(rows.astype(np.float64), axis=1)))
+
+
+def _check(lengths: Lengths) -> Lengths:
     if not (lengths < LONGEST).all():
         raise DataError(
             f"top_k expects finite vectors no longer than {LONGEST:g}, found one of length "
@@ -183,14 +202,5 @@ def _lengths(rows: Floats) -> Lengths:
     return lengths
 
 
-def _rounding(rows: Floats, bits: NDArray[np.uint16]) -> Lengths:
-    """Return how far rows [n, dim] have moved."""
-    near = (bits[: len(rows), : rows.shape[1]].astype(np.uint32) << 16).view(np.float32)
-    return np.asarray(np.linalg.norm(rows.astype(np.float64) - near, axis=1))
-
-
-def _bounds(lengths: Lengths, longest: float, error: Lengths, dims: int) -> tuple[Floats, Floats]:
-    """Return what no coarse score of a query exceeds, and twice the error of one, at most."""
-    products = lengths * longest
-    error = error + (dims + 8) * LOSS * products + TINY
-    return (products + error).astype(np.float32), (2 * error).astype(np.float32)
+def _floats(*numbers: Lengths) -> tuple[Floats, ...]:
+    return tuple(each.astype(np.float32) for each in numbers)

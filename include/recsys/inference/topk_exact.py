@@ -1,6 +1,7 @@
 """Exact scores of the few candidates that `top_k` is left with, and their order; compiled."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,8 @@ AHEAD = 12
 
 
 @compiled
-def exact_scores(
-    queries: Floats, candidates: Floats, query: int, keys: Keys
-) -> tuple[Floats, Codes]:
-    """Return the scores [m] of a query's candidates `keys` [m], and codes: see `topk.decode`."""
+def exact_codes(queries: Floats, candidates: Floats, query: int, keys: Keys) -> Codes:
+    """Return codes of the scores of a query's candidates, `keys` [m]: see `topk_coarse.decode`."""
     scores, codes = np.empty(len(keys), np.float32), np.empty(len(keys), np.int64)
     bits = scores.view(np.int32)
     start, length = candidates.ctypes.data, candidates.strides[0]
@@ -32,7 +31,16 @@ def exact_scores(
         scores[at] = np.float32(_dot((queries, query), (candidates, key))) + np.float32(0)
         rising = np.int64(bits[at])
         codes[at] = key - ((rising if rising >= 0 else rising ^ 0x7FFFFFFF) << 32)
-    return scores, codes
+    return codes
+
+
+@compiled
+def score_of(code: int) -> Any:
+    """Return the score that a code stands for."""
+    rising = -(code >> 32)
+    bits = np.empty(1, np.int32)
+    bits[0] = rising if rising >= 0 else rising ^ 0x7FFFFFFF
+    return bits.view(np.float32)[0]
 
 
 @compiled
@@ -45,6 +53,17 @@ def rank(codes: Codes) -> NDArray[np.int64]:
             less += codes[other] < own
         ranks[at] = less
     return ranks
+
+
+@compiled
+def in_order(codes: Codes, k: int) -> Codes:
+    """Return the least `k` codes in order, or all where there are fewer; none may be equal."""
+    least = np.empty(min(len(codes), k), np.int64)
+    ranks = rank(codes)
+    for at in range(len(codes)):
+        if ranks[at] < k:
+            least[ranks[at]] = codes[at]
+    return least
 
 
 @partial(compiled, fastmath={"reassoc", "contract"})

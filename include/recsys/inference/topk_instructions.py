@@ -1,201 +1,122 @@
-"""Instructions that Numba has no words for: products in bfloat16, and 64 comparisons at once.
+"""What Numba has no words for: products of bytes, and 64 comparisons at once.
 
-Intel's matrix unit (AMX) and, on more processors, vectors (AVX-512 BF16) multiply in bfloat16.
-
-The matrix unit has eight tiles of 16 rows of 64 bytes. Products add to four of them, 16 queries by
-64 candidates in float32, from one tile of queries and four of candidates in bfloat16, 32 dims deep:
-nearly twice as fast as 32 queries by 32 candidates, whose sums wait for more loads.
-
-A thread that has used it must not run oneDNN (TensorFlow) afterwards, which believes that the tiles
-of its thread are as it left them: whoever calls this does so in threads of its own.
+AVX-512 VNNI (Intel since Cascade Lake, AMD since Zen 4) adds four products of bytes to each of 16
+sums at a time: twice as many as of bfloat16, and four times as many as of float32.
 """
 
-import ctypes
 import platform
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numba
-import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-#: Candidates that stand together, and dims of one product.
+#: Candidates that stand together, and dims of one step.
 SIDE = 32
-#: Queries of one product of the matrix unit, by twice SIDE candidates.
-TALL = 16
-#: Queries whose products by SIDE candidates stay in the registers of vectors.
+#: Dims whose products are added by one instruction.
+QUAD = 4
+#: Queries whose sums of products with SIDE candidates stay in the registers.
 ROWS = 8
 
-#: What the matrix unit is told: palette 1, and eight tiles of 16 rows of 64 bytes.
-LAYOUT = np.zeros(64, np.uint8)
-LAYOUT[0], LAYOUT[16:32:2], LAYOUT[48:56] = 1, 64, 16
-
-_BYTE, _WORD, _NOTHING = ir.IntType(8), ir.IntType(64), ir.VoidType()
-#: A vector of 16 pairs of bfloat16, and one of 16 floats.
-_PAIRS, _FLOATS = ir.VectorType(ir.IntType(32), 16), ir.VectorType(ir.FloatType(), 16)
+_BYTE, _HALF, _INT, _WORD = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_FLOAT, _NOTHING = ir.FloatType(), ir.VoidType()
+#: Vectors of 16 whole numbers, or as many times four bytes, and of 16 floats.
+_INTS, _FLOATS = ir.VectorType(_INT, 16), ir.VectorType(_FLOAT, 16)
 _instruction: Callable[[Callable[..., Any]], Any] = intrinsic
 
 
-def has_matrix_unit() -> bool:
-    """Return whether this process may use it: the processor has one and Linux grants it."""
-    if sys.platform != "linux" or not _has("amx-bf16"):
-        return False
-    arch_prctl, request_permission, tile_data = 158, 0x1023, 18
-    return not ctypes.CDLL(None).syscall(arch_prctl, request_permission, tile_data)
-
-
-def has_avx512_bf16() -> bool:
-    """Return whether the processor multiplies vectors in bfloat16 (AVX-512 BF16)."""
-    return _has("avx512bf16")
-
-
-def _has(feature: str) -> bool:
+def has_vnni() -> bool:
+    """Return whether the processor multiplies vectors of bytes (AVX-512 VNNI)."""
     # Numba may be told to compile for another processor (NUMBA_CPU_NAME), without this feature.
     settings: Any = numba.config
     is_host = platform.machine() in ("x86_64", "AMD64") and not settings.CPU_NAME
-    return is_host and bool(binding.get_host_cpu_features().get(feature))
+    return is_host and bool(binding.get_host_cpu_features().get("avx512vnni"))
 
 
-def _emit(builder: Any, name: str, *arguments: Any, returns: Any = _NOTHING) -> Any:
+def _emit(builder: Any, name: str, *arguments: Any, returns: Any) -> Any:
     kind = ir.FunctionType(returns, [argument.type for argument in arguments])
     function: Any = cgutils.get_or_insert_function
-    return builder.call(function(builder.module, kind, f"llvm.x86.{name}"), arguments)
-
-
-def _address(builder: Any, start: Any, offset: Any) -> Any:
-    return builder.inttoptr(builder.add(start, offset), _BYTE.as_pointer())
+    return builder.call(function(builder.module, kind, f"llvm.x86.avx512.{name}"), arguments)
 
 
 @_instruction
-def configure(_context: Any, _layout: Any) -> Any:
-    """Lay out the tiles as the 64 bytes at an address say."""
+def multiply(_context: Any, _queries: Any, _candidates: Any, _found: Any) -> Any:
+    """Write the products of ROWS queries by SIDE candidates, and which of them reach the bars.
 
-    def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        _emit(builder, "ldtilecfg", builder.inttoptr(arguments[0], _BYTE.as_pointer()))
-        return context.get_dummy_value()
+    A product reaches its query's bar if it is no less than bar * inverse - error.
 
-    return types.void(types.intp), emit
-
-
-@_instruction
-def release(_context: Any) -> Any:
-    """Give the tiles back."""
-
-    def emit(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
-        _emit(builder, "tilerelease")
-        return context.get_dummy_value()
-
-    return types.void(), emit
-
-
-@_instruction
-def clear_tiles(_context: Any) -> Any:
-    """Set tiles 0 to 3 to zero."""
-
-    def emit(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
-        for tile in range(4):
-            _emit(builder, "tilezero", _BYTE(tile))
-        return context.get_dummy_value()
-
-    return types.void(), emit
-
-
-@_instruction
-def add_products(_context: Any, _rows: Any, _stride: Any, _columns: Any, _apart: Any) -> Any:
-    """Add 32 dims of 16 queries by 64 candidates to tiles 0 to 3.
-
-    Addresses of the queries, with bytes a row, and of the first 32 candidates, with bytes to the
-    others.
+    Args:
+        queries: addresses of bytes without a sign, a row a query; bytes a row; then the addresses
+            of ROWS bars and of ROWS errors, float32.
+        candidates: the address of bytes with a sign, step by step, in each step quad by quad, in
+            each quad candidate by candidate; number of steps of 32 dims; then the addresses of
+            SIDE numbers that sums start from, int32, and of SIDE inverses, float32.
+        found: the address of the products, float32, bytes from query to query; the address of a bit
+            for each candidate, bytes from query to query.
     """
 
     def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        rows, stride, columns, apart = arguments
-        _emit(builder, "tileloadd64", _BYTE(4), _address(builder, rows, _WORD(0)), stride)
-        for tile in range(4):
-            half = columns if tile < 2 else builder.add(columns, apart)
-            start, other = _address(builder, half, _WORD(tile % 2 * 1024)), _BYTE(5 + tile % 3)
-            _emit(builder, "tileloadd64", other, start, _WORD(64))
-            _emit(builder, "tdpbf16ps", _BYTE(tile), _BYTE(4), other)
+        unpack: Any = cgutils.unpack_tuple
+        rows, stride, bars, errors = unpack(builder, arguments[0])
+        columns, steps, starts, inverses = unpack(builder, arguments[1])
+        products, apart, bits, between = unpack(builder, arguments[2])
+        first = [_load(builder, starts, _INTS, 64 * half) for half in range(2)]
+        halves = [_load(builder, inverses, _FLOATS, 64 * half) for half in range(2)]
+        sums = _sums_of_products(builder, (rows, stride), (columns, steps), first)
+        for row, pair in enumerate(sums):
+            bar, error = (
+                _same(builder, _load(builder, start, _FLOAT, 4 * row), 16)
+                for start in (bars, errors)
+            )
+            reached = []
+            for half, (total, inverse) in enumerate(zip(pair, halves, strict=True)):
+                product = builder.sitofp(builder.load(total), _FLOATS)
+                place = builder.add(builder.mul(apart, _WORD(row)), _WORD(64 * half))
+                builder.store(product, _at(builder, products, place, _FLOATS), align=4)
+                raised = builder.fmul(bar, inverse, flags=("contract",))
+                least = builder.fsub(raised, error, flags=("contract",))
+                reached.append(builder.fcmp_ordered(">=", product, least))
+            order = ir.Constant(ir.VectorType(_INT, 32), [*range(32)])
+            both = builder.bitcast(builder.shuffle_vector(*reached, order), _INT)
+            place = builder.mul(between, _WORD(row))
+            builder.store(both, _at(builder, bits, place, _INT), align=4)
         return context.get_dummy_value()
 
-    return types.void(*[types.intp] * 4), emit
+    return types.void(_queries, _candidates, _found), emit
 
 
-@_instruction
-def store_tiles(_context: Any, _start: Any, _stride: Any) -> Any:
-    """Write tiles 0 to 3 as 16 rows of 64 floats."""
-
-    def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        start, stride = arguments
-        for tile in range(4):
-            place = _address(builder, start, _WORD(tile * 64))
-            _emit(builder, "tilestored64", _BYTE(tile), place, stride)
-        return context.get_dummy_value()
-
-    return types.void(types.intp, types.intp), emit
-
-
-@_instruction
-def store_products(
-    _context: Any, _rows: Any, _stride: Any, _columns: Any, _steps: Any, _start: Any, _length: Any
-) -> Any:
-    """Write the products of ROWS queries by SIDE candidates, 32 dims a step, as floats.
-
-    Three addresses: of queries, with bytes a row; of candidates, with steps; of the products, with
-    bytes a row. All sums stay in registers on the way.
-    """
-
-    def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        rows, stride, columns, steps, start, length = arguments
-        zero = ir.Constant(_FLOATS, None)
-        sums = [[_variable(builder, zero) for _ in range(2)] for _ in range(ROWS)]
-        with cgutils.for_range(builder, steps) as loop:
-            row = builder.add(rows, builder.mul(loop.index, _WORD(64)))
-            column = builder.add(columns, builder.mul(loop.index, _WORD(2048)))
-            for pair in range(16):
-                halves = [_vector(builder, column, 1024 * half + 64 * pair) for half in range(2)]
-                for query in range(ROWS):
-                    place = builder.add(row, builder.mul(stride, _WORD(query)))
-                    dims = _spread(builder, place, 4 * pair)
-                    for half, total in zip(halves, sums[query], strict=True):
-                        builder.store(_add_pairs(builder, builder.load(total), dims, half), total)
-        for query in range(ROWS):
-            for half, total in enumerate(sums[query]):
-                place = builder.add(start, builder.mul(length, _WORD(query)))
-                address = builder.inttoptr(
-                    builder.add(place, _WORD(64 * half)), _FLOATS.as_pointer()
-                )
-                builder.store(builder.load(total), address, align=4)
-        return context.get_dummy_value()
-
-    return types.void(*[types.intp] * 6), emit
+def _sums_of_products(builder: Any, queries: Any, candidates: Any, starts: Any) -> list[list[Any]]:
+    """Return variables with the sums of ROWS queries and twice 16 candidates."""
+    (rows, stride), (columns, steps) = queries, candidates
+    # LLVM makes registers of these variables.
+    new: Any = cgutils.alloca_once
+    sums = [[new(builder, _INTS) for _ in starts] for _ in range(ROWS)]
+    for pair in sums:
+        for start, total in zip(starts, pair, strict=True):
+            builder.store(start, total)
+    with cgutils.for_range(builder, steps) as loop:
+        row = builder.add(rows, builder.mul(loop.index, _WORD(SIDE)))
+        column = builder.add(columns, builder.mul(loop.index, _WORD(SIDE * SIDE)))
+        for quad in range(SIDE // QUAD):
+            halves = [_load(builder, column, _INTS, 128 * quad + 64 * half) for half in range(2)]
+            for query, pair in enumerate(sums):
+                place = builder.add(row, builder.mul(stride, _WORD(query)))
+                dims = _same(builder, _load(builder, place, _INT, QUAD * quad), 16)
+                for half, total in zip(halves, pair, strict=True):
+                    added = (builder.load(total), dims, half)
+                    builder.store(_emit(builder, "vpdpbusd.512", *added, returns=_INTS), total)
+    return sums
 
 
-def _variable(builder: Any, value: Any) -> Any:
-    """Return the address of a variable of that value; LLVM makes a register of it."""
-    new: Any = cgutils.alloca_once_value
-    return new(builder, value)
+def _at(builder: Any, start: Any, offset: Any, kind: Any) -> Any:
+    return builder.inttoptr(builder.add(start, offset), kind.as_pointer())
 
 
-def _vector(builder: Any, start: Any, offset: int) -> Any:
-    """Return the 16 pairs that stand there."""
-    place = builder.inttoptr(builder.add(start, _WORD(offset)), _PAIRS.as_pointer())
-    return builder.load(place, align=4)
-
-
-def _spread(builder: Any, start: Any, offset: int) -> Any:
-    """Return 16 times the pair that stands there."""
-    place = builder.inttoptr(builder.add(start, _WORD(offset)), _PAIRS.element.as_pointer())
-    return _same(builder, builder.load(place, align=4), 16)
-
-
-def _add_pairs(builder: Any, total: Any, one: Any, other: Any) -> Any:
-    """Return a sum of 16 floats with the products of pairs added, two of each."""
-    return _emit(builder, "avx512bf16.dpbf16ps.512", total, one, other, returns=_FLOATS)
+def _load(builder: Any, start: Any, kind: Any, offset: int) -> Any:
+    return builder.load(_at(builder, start, _WORD(offset), kind), align=4)
 
 
 def _same(builder: Any, value: Any, count: int) -> Any:

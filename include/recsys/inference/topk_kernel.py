@@ -1,116 +1,82 @@
 """The compiled part of `top_k`: a bar for each query, which rises, and exact scores at the end.
 
-Tiles of coarse scores only decide what is looked at: a candidate whose coarse score is below the
-`k`-th best by more than twice their error cannot be among the best. What is left is scored in
-float64, pair by pair: what is found depends on neither threads, blocks nor coarse scores.
+Each candidate has a ceiling, which its exact score is not above. Those whose ceilings reach the bar
+are held, and scored in float64, pair by pair, in the end. The bars are guesses; where the `k`-th
+best exact score does not reach one, that search is repeated without. So what is found depends on
+neither threads, blocks nor ceilings.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
-from recsys.inference.topk_exact import exact_scores, rank
+from recsys.inference.ragged import Keys
+from recsys.inference.topk_exact import Codes, exact_codes, in_order, score_of
 from recsys.inference.topk_held import (
-    ONE,
+    ROOM,
     Held,
     Task,
-    keep,
     keep_from,
     let_go_of_excluded,
+    to_front,
     value_reached,
 )
-from recsys.inference.topk_instructions import lowest_bit, reaching
-from recsys.inference.topk_units import WIDTH, Floats, Vectors, score, start_unit, stop_unit
+from recsys.inference.topk_units import WIDTH, Vectors, look
 
-#: Bars are raised by a guess whenever so many times more tiles have been seen.
+#: Bars are raised by a guess whenever so many times more parts have been seen.
 LIFT = 4
+#: Until so many candidates have been seen, looking exclusions up costs more than it saves.
+EARLY = 2048
 
 
 @compiled
 def _begin(held: Held, task: Task, block: tuple[int, int]) -> None:
     """Hold nothing for the queries from `block[0]` to before `block[1]`."""
     start, end = block
-    held.sizes[:], held.opened[:], held.floors[:] = 0, 0, -np.inf
+    held.sizes[:], held.opened[:] = 0, 0
     held.bars[: end - start] = -task.reach[start:end]
 
 
 @compiled
-def _sift(
-    tile: Floats, held: Held, task: Task, block: tuple[int, int], corner: tuple[int, int]
-) -> None:
-    """Take in what reaches its query's bar of a tile [height, WIDTH] of coarse scores.
-
-    Its rows are the slots from `corner[0]` on; its columns are the candidates from `corner[1]` on.
-    """
-    (start, end), (first, place) = block, corner
-    address = tile.ctypes.data
-    for slot in range(first, min(first + len(tile), end - start)):
-        bar = held.bars[slot]
-        for column in range(0, WIDTH, 64):
-            bits = reaching(address + 4 * column, bar)
-            if bits:
-                size = held.sizes[slot]
-                while bits:
-                    at = column + lowest_bit(bits)
-                    bits &= bits - ONE
-                    held.scores[slot, size] = tile[slot - first, at]
-                    held.keys[slot, size] = task.keys[place + at]
-                    size += 1
-                    if size == held.scores.shape[1]:
-                        size = _raise(held, slot, size, task, start + slot)
-                        bar = held.bars[slot]
-                held.sizes[slot] = size
-        address += 4 * WIDTH
-
-
-@compiled
-def _guess(scores: Floats, size: int, held: Held, task: Task, at: tuple[int, int, int]) -> None:
-    """Raise the bar of a slot and query, `at[:2]`, by a guess of where it will end.
-
-    `scores` are the best of the first `at[2]` candidates. These come in random order: among so many
-    there are about k * seen / all of the k best, and hardly ever more than four standard deviations
-    above that. So many of them must reach the bar. Where the guess is wrong, as it may be where
-    exclusions are among them, `_finish` finds it out.
-    """
-    slot, query, seen = at
-    expected = task.k * seen / len(task.keys)
-    wanted = int(expected + 4 * np.sqrt(expected) + 4)
-    if size > wanted:
-        reached = value_reached(scores, size, wanted, (held.bars[slot], task.reach[query]))
-        bar = reached - task.slack[query]
-        if bar > held.bars[slot]:
-            held.floors[slot], held.bars[slot] = reached, bar
-
-
-@compiled
 def _lift(held: Held, task: Task, block: tuple[int, int], seen: int) -> None:
-    """Raise all bars by a guess, after the first `seen` candidates."""
+    """Raise all bars by a guess of where they will end, after the first `seen` candidates.
+
+    These come in random order: among so many there are about k * seen / all of the k best, and
+    hardly ever more than four standard deviations above that. So many of them must reach the bar.
+    Early, exclusions are not looked up: all of them might be among the best.
+    """
     for query in range(block[0], block[1]):
         slot = query - block[0]
-        scores = held.scores[slot]
-        size = let_go_of_excluded(held, slot, int(held.sizes[slot]), task, query)
-        _guess(scores, size, held, task, (slot, query, seen))
-        size = keep_from(scores, held.keys[slot], size, held.bars[slot])
-        held.opened[slot] = held.sizes[slot] = size
+        ceilings, size, best = held.ceilings[slot], int(held.sizes[slot]), task.k
+        if seen < EARLY:
+            best += task.offsets[query + 1] - task.offsets[query]
+        else:
+            held.opened[slot] = size = let_go_of_excluded(held, slot, size, task, query)
+        expected = best * seen / len(task.keys)
+        wanted = int(expected + 4 * np.sqrt(expected) + 4)
+        if size > wanted:
+            between = held.bars[slot], task.reach[query]
+            reached = value_reached(ceilings, size, wanted, between)
+            held.bars[slot] = max(held.bars[slot], reached - task.margin[query])
+        held.sizes[slot] = keep_from(ceilings, held.keys[slot], size, held.bars[slot])
+        held.opened[slot] = min(held.opened[slot], held.sizes[slot])
 
 
 @compiled
-def _raise(held: Held, slot: int, size: int, task: Task, query: int) -> int:
-    """Raise a bar, let go of what is below or excluded, and return how many are left."""
-    scores, keys, slack = held.scores[slot], held.keys[slot], task.slack[query]
-    size = let_go_of_excluded(held, slot, size, task, query)
-    if size > task.k:
-        bars = held.bars[slot], task.reach[query]
-        bar = max(bars[0], value_reached(scores, size, task.k, bars) - slack)
-        size = keep_from(scores, keys, size, bar)
-        if size > len(scores) // 2:  # many alike: their exact scores decide
-            exact, codes = exact_scores(task.queries, task.candidates, query, keys[:size])
-            best = rank(codes) < task.k
-            bar = max(bar, exact[best].min() - slack)
-            size = keep(scores, keys, best)
-        held.bars[slot] = bar
-    held.opened[slot] = size
-    return size
+def _make_room(held: Held, task: Task, block: tuple[int, int]) -> None:
+    """Let those queries that have no room for WIDTH candidates more hold their best alone."""
+    for query in range(block[0], block[1]):
+        slot = query - block[0]
+        size = int(held.sizes[slot])
+        if size > held.ceilings.shape[1] - ROOM:
+            size = let_go_of_excluded(held, slot, size, task, query)
+            best = _in_order(task, query, held.keys[slot, :size])
+            for at, code in enumerate(best):
+                held.ceilings[slot, at] = score_of(code)
+                held.keys[slot, at] = code & 0xFFFFFFFF
+            if len(best) == task.k:
+                held.bars[slot] = max(held.bars[slot], score_of(best[task.k - 1]))
+            held.opened[slot] = held.sizes[slot] = len(best)
 
 
 @compiled
@@ -122,20 +88,37 @@ def _finish(held: Held, task: Task, block: tuple[int, int]) -> NDArray[np.int64]
     missed = np.zeros(block[1] - block[0], np.bool_)
     for query in range(block[0], block[1]):
         slot = query - block[0]
-        size = _raise(held, slot, int(held.sizes[slot]), task, query)
-        floor = held.floors[slot]
-        reached = 0
-        for at in range(size):
-            reached += held.scores[slot, at] >= floor
-        missed[slot] = floor > -np.inf and reached < task.k
+        size = let_go_of_excluded(held, slot, int(held.sizes[slot]), task, query)
+        codes = _best(held, task, slot, query, size)
+        bar = held.bars[slot]
+        if bar > -task.reach[query]:
+            missed[slot] = size < task.k or score_of(codes[task.k - 1]) < bar
         if not missed[slot]:
-            keys = held.keys[slot, :size]
-            _, codes = exact_scores(task.queries, task.candidates, query, keys)
-            ranks = rank(codes)
-            for at in range(size):
-                if ranks[at] < task.k:
-                    task.found[query, ranks[at]] = codes[at]
+            for at in range(min(size, task.k)):
+                task.found[query, at] = codes[at]
     return block[0] + np.flatnonzero(missed)
+
+
+@compiled
+def _best(held: Held, task: Task, slot: int, query: int, size: int) -> Codes:
+    """Return the codes of the best `k`, in order, of the `size` candidates that a query holds."""
+    ceilings, keys, k = held.ceilings[slot], held.keys[slot], task.k
+    if size <= k:
+        return _in_order(task, query, keys[:size])
+    # The highest ceilings say which of the others are worth an exact score.
+    between = held.bars[slot], task.reach[query]
+    front = to_front(ceilings, keys, size, value_reached(ceilings, size, k, between))
+    best = _in_order(task, query, keys[:front])
+    worst = best[k - 1]
+    rest = keep_from(ceilings[front:], keys[front:], size - front, score_of(worst))
+    more = exact_codes(task.queries, task.candidates, query, keys[front : front + rest])
+    return in_order(np.concatenate((best, more[more < worst])), k)
+
+
+@compiled
+def _in_order(task: Task, query: int, keys: Keys) -> Codes:
+    """Return the codes of a query's best `k` of some candidates, in order."""
+    return in_order(exact_codes(task.queries, task.candidates, query, keys), task.k)
 
 
 @compiled
@@ -146,7 +129,7 @@ def search(
 
     Args:
         task: what is searched.
-        coarse: the same vectors, as a unit wants them for coarse scores.
+        coarse: the same vectors, as a unit wants them for ceilings.
         held: what `hold` returned.
         block: the first query, and the one after the last; at most BLOCK of them.
         guess: whether bars are raised by a guess of where they will end, which is quicker.
@@ -154,21 +137,12 @@ def search(
     Returns:
         int64 [m], the queries whose bars were guessed too high: nothing was found for them.
     """
-    (start, end), lift = block, LIFT
-    tile = held.tile
+    lift = 1
     _begin(held, task, block)
-    start_unit(coarse)
     for part in range(len(coarse.tiles)):
-        for first in range(0, end - start, coarse.height):
-            score(tile, coarse, task.queries, (start + first, end), part)
-            tile[:, len(task.keys) - part * WIDTH :] = -np.inf
-            if guess and part == 0:
-                for slot in range(first, min(first + len(tile), end - start)):
-                    at = slot, start + slot, WIDTH
-                    _guess(tile[slot - first], WIDTH, held, task, at)
-            _sift(tile, held, task, block, (first, part * WIDTH))
+        _make_room(held, task, block)
+        look(coarse, held, task, block, part)
         if guess and part + 1 == lift:
             _lift(held, task, block, lift * WIDTH)
             lift *= LIFT
-    stop_unit(coarse)
     return _finish(held, task, block)

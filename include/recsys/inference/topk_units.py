@@ -1,4 +1,4 @@
-"""What makes the coarse scores of `top_k`: the matrix unit, vectors, or BLAS.
+"""What scores coarsely for `top_k`, and holds what reaches the bars: vectors of bytes, or BLAS.
 
 Each has vectors in its own layout, whose type says which way compiled code takes: Numba compiles
 for a type what is registered here for it, and instructions that the processor lacks never.
@@ -16,56 +16,49 @@ import scipy.linalg.cython_blas  # noqa: F401
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from recsys.inference.topk_instructions import (
-    ROWS,
-    SIDE,
-    TALL,
-    add_products,
-    clear_tiles,
-    configure,
-    release,
-    store_products,
-    store_tiles,
-)  # fmt: skip
+from recsys.inference.ragged import Keys
+from recsys.inference.topk_instructions import ROWS, SIDE, lowest_bit, multiply, reaching
 
 Floats = NDArray[np.float32]
 _by_type: Callable[[Any], Callable[[Any], Any]] = partial(overload, strict=False)
 
-#: Candidates of a tile of coarse scores: 32 queries x 256 x 4 bytes stay in the first cache.
+#: Candidates of a part: as bytes, 256 x 64 stay in the first cache.
 WIDTH = 256
 #: Bytes of a line of the processor's caches.
 LINE = 64
 #: Queries that share one way through the candidates, which come from memory.
-BLOCK = 512
+BLOCK = 256
+#: More than all that is too small for float32 adds up to.
+TINY = np.float32(1e-30)
+NONE, ONE = np.uint64(0), np.uint64(1)
 
 
-class ForMatrixUnit(NamedTuple):
-    """Queries and candidates in bfloat16, `deep`, a multiple of SIDE, being their width."""
+class ForVnni(NamedTuple):
+    """Vectors in bytes, `deep`, a multiple of SIDE, being their width: value = byte * unit.
 
-    rows: NDArray[np.uint16]  # [>= n + SIDE, deep], the queries
-    #: [parts, WIDTH / SIDE, deep / SIDE, 2 * 16 * 32], the candidates: of each half of SIDE
-    #: candidates, a row for each pair of dims, and in it pair by pair.
-    tiles: NDArray[np.uint16]
-    layout: NDArray[np.uint8]  # of the matrix unit
-    height: int = TALL  # of a tile of scores
+    Queries are moved up by 128, as the instruction wants one of the two without a sign. What that
+    adds to a product is the same for all queries, and where its sum starts from.
+    """
 
-
-class ForAvx512(NamedTuple):
-    """The same, for instructions that multiply vectors of pairs of dims (AVX-512 BF16)."""
-
-    rows: NDArray[np.uint16]
-    tiles: NDArray[np.uint16]
-    height: int = SIDE
+    rows: NDArray[np.uint8]  # [n + ROWS, deep], the queries
+    errors: Floats  # [n + ROWS], the most that a sum of products of bytes can be off
+    units: Floats  # [n + ROWS], of the queries
+    #: [parts, WIDTH / SIDE, deep / SIDE, SIDE * SIDE], the candidates: see `take_in`.
+    tiles: NDArray[np.int8]
+    starts: NDArray[np.int32]  # [parts, WIDTH], of sums; far below all sums where nobody stands
+    scales: Floats  # [parts, WIDTH], units of the candidates
+    inverses: Floats  # [parts, WIDTH], 1 / scales
+    keys: Keys  # [parts, WIDTH]
 
 
 class ForBlas(NamedTuple):
     """Candidates in float32; queries are as they are."""
 
+    errors: Floats  # [n], the most that a product can be off
     tiles: Floats  # [parts, dim, WIDTH]
-    height: int = BLOCK
 
 
-Vectors = ForMatrixUnit | ForAvx512 | ForBlas
+Vectors = ForVnni | ForBlas
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -80,63 +73,73 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     return found
 
 
-def start_unit(coarse: Vectors) -> None:
-    """Make the unit ready."""
+def look(coarse: Vectors, held: Any, task: Any, block: tuple[int, int], part: int) -> None:
+    """Add to what is `held` the candidates of a part whose ceilings reach their query's bar.
 
-
-def stop_unit(coarse: Vectors) -> None:
-    """Leave the unit to others."""
-
-
-def score(tile: Floats, coarse: Vectors, queries: Floats, rows: tuple[int, int], part: int) -> None:
-    """Write to `tile` the coarse scores of `coarse.height` queries and the candidates of a part.
-
-    The queries are those from `rows[0]` on; from `rows[1]` on they may be left out.
+    The queries are those of a block; each has room for WIDTH candidates more.
     """
 
 
-@_by_type(start_unit)
-def _start_by_type(coarse: Any) -> Any:
-    if coarse.instance_class is ForMatrixUnit:
-        return lambda coarse: configure(coarse.layout.ctypes.data)
-    return lambda coarse: None
-
-
-@_by_type(stop_unit)
-def _stop_by_type(coarse: Any) -> Any:
-    if coarse.instance_class is ForMatrixUnit:
-        return lambda coarse: release()
-    return lambda coarse: None
-
-
 # Rows are found by their addresses: Numba would count who uses an array cut out of another.
-@_by_type(score)
-def _score_by_type(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> Any:
-    def by_matrix_unit(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
-        halves, steps = coarse.tiles.shape[1:3]
-        length, (whole, apart, deep) = coarse.rows.strides[0], coarse.tiles.strides[:3]
-        start, columns = tile.ctypes.data, coarse.tiles.ctypes.data + part * whole
-        row = coarse.rows.ctypes.data + rows[0] * length
-        for half in range(0, halves, 2):
-            clear_tiles()
-            for step in range(steps):
-                at = columns + half * apart + step * deep
-                add_products(row + 2 * SIDE * step, length, at, apart)
-            store_tiles(start + 4 * SIDE * half, 4 * WIDTH)
+@_by_type(look)
+def _look_by_type(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> Any:
+    def by_vnni(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> None:
+        start, end = block
+        steps, (whole, apart) = coarse.tiles.shape[2], coarse.tiles.strides[:2]
+        length, bars, bits = coarse.rows.strides[0], held.bars_in_units, held.reached
+        wide, between = held.products.strides[0], bits.strides[0]
+        for first in range(start, end, ROWS):
+            slot = first - start
+            for row in range(ROWS):
+                bars[row] = np.inf
+                if first + row < end:
+                    bars[row] = (held.bars[slot + row] - TINY) / coarse.units[first + row]
+            queries = (
+                coarse.rows.ctypes.data + first * length,
+                length,
+                bars.ctypes.data,
+                coarse.errors.ctypes.data + 4 * first,
+            )
+            for half in range(WIDTH // SIDE):
+                at = 4 * (WIDTH * part + SIDE * half)
+                candidates = (
+                    coarse.tiles.ctypes.data + part * whole + half * apart,
+                    steps,
+                    coarse.starts.ctypes.data + at,
+                    coarse.inverses.ctypes.data + at,
+                )
+                products = held.products.ctypes.data + 4 * SIDE * half
+                found = (products, wide, bits.ctypes.data + SIDE // 8 * half, between)
+                multiply(queries, candidates, found)
+            for row in range(ROWS):
+                size = held.sizes[slot + row]
+                error, unit = coarse.errors[first + row], coarse.units[first + row]
+                for word in range(WIDTH // 64):
+                    left = bits[row, word]
+                    while left:
+                        at = 64 * word + lowest_bit(left)
+                        left &= left - ONE
+                        ceiling = (held.products[row, at] + error) * coarse.scales[part, at] * unit
+                        held.ceilings[slot + row, size] = ceiling
+                        held.keys[slot + row, size] = coarse.keys[part, at]
+                        size += 1
+                held.sizes[slot + row] = size
 
-    def by_avx512(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
-        halves, steps = coarse.tiles.shape[1:3]
-        length, (whole, apart) = coarse.rows.strides[0], coarse.tiles.strides[:2]
-        start, columns = tile.ctypes.data, coarse.tiles.ctypes.data + part * whole
-        for half in range(halves):
-            for row in range(0, min(SIDE, rows[1] - rows[0]), ROWS):
-                place = coarse.rows.ctypes.data + (rows[0] + row) * length
-                out = start + 4 * (row * WIDTH + half * SIDE)
-                store_products(place, length, columns + half * apart, steps, out, 4 * WIDTH)
+    def by_blas(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> None:
+        (start, end), place = block, part * WIDTH
+        tile = np.dot(task.queries[start:end], coarse.tiles[part])
+        tile[:, len(task.keys) - place :] = -np.inf
+        for slot in range(end - start):
+            size, error = held.sizes[slot], coarse.errors[start + slot]
+            bar = held.bars[slot] - error
+            for column in range(0, WIDTH, 64):
+                bits = reaching(tile.ctypes.data + 4 * (slot * WIDTH + column), bar)
+                while bits:
+                    at = column + lowest_bit(bits)
+                    bits &= bits - ONE
+                    held.ceilings[slot, size] = tile[slot, at] + error
+                    held.keys[slot, size] = task.keys[place + at]
+                    size += 1
+            held.sizes[slot] = size
 
-    def by_blas(tile: Any, coarse: Any, queries: Any, rows: Any, part: Any) -> None:
-        of = queries[rows[0] : rows[1]][: coarse.height]
-        np.dot(of, coarse.tiles[part], tile[: len(of)])
-
-    ways = {ForMatrixUnit: by_matrix_unit, ForAvx512: by_avx512, ForBlas: by_blas}
-    return ways[coarse.instance_class]
+    return {ForVnni: by_vnni, ForBlas: by_blas}[coarse.instance_class]

@@ -13,15 +13,15 @@ from recsys.errors import DataError
 from recsys.inference import topk, topk_coarse
 from recsys.inference.ragged import Ragged
 from recsys.inference.topk import top_k
-from recsys.inference.topk_coarse import decode, encode, to_bfloat16
-from recsys.inference.topk_instructions import has_avx512_bf16, has_matrix_unit
+from recsys.inference.topk_coarse import decode, encode
+from recsys.inference.topk_instructions import has_vnni
+from recsys.inference.topk_packed import Packed
 
 Result = tuple[np.ndarray, np.ndarray]
 
 
-UNITS = {"matrix unit": has_matrix_unit, "avx512": has_avx512_bf16, "blas": lambda: True}
 # What this processor lacks would kill the process, and runs in software alone.
-HERE = [name for name, is_here in UNITS.items() if is_here()]
+HERE = ["vnni", "blas"] if has_vnni() else ["blas"]
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +29,12 @@ def software() -> dict[str, Any]:
     return kernel_in_software()
 
 
-@pytest.fixture(params=[*HERE, "matrix unit in software", "avx512 in software"], autouse=True)
+@pytest.fixture(params=[*HERE, "vnni in software"], autouse=True)
 def unit(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, software: dict[str, Any]
 ) -> None:
     name = request.param.removesuffix(" in software")
-    monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: name == "matrix unit")
-    monkeypatch.setattr(topk_coarse, "has_avx512_bf16", lambda: name == "avx512")
+    monkeypatch.setattr(topk_coarse, "has_vnni", lambda: name == "vnni")
     if name != request.param:
         for used, instead in software.items():
             monkeypatch.setattr(topk_coarse, used, instead)
@@ -240,10 +239,15 @@ def test_codes_rise_as_scores_fall_and_then_by_key() -> None:
     assert found[1].tobytes() == scores.tobytes()
 
 
-def test_bfloat16_is_rounded_to_nearest_and_padded() -> None:
-    rows = np.array([[1.0, 1.0 + 2**-8, 1.0 + 3 * 2**-8, 1e-40]], np.float32)
-    bits = to_bfloat16(rows, (2, 5))
-    assert bits.tolist() == [[0x3F80, 0x3F80, 0x3F82, 0, 0], [0, 0, 0, 0, 0]]
+def test_vectors_in_bytes_say_how_far_they_have_moved() -> None:
+    rows = np.array([[1.27, -0.635, 0.0], [0, 0, 1e-35], [3.0, 1.004, -3.0]], np.float32)
+    packed = Packed.of(rows, (4, 5))
+    assert packed.values.tolist() == [
+        [127, -64, 0, 0, 0], [0, 0, 0, 0, 0], [127, 43, -127, 0, 0], [0, 0, 0, 0, 0]
+    ]  # fmt: skip
+    near = packed.values[:3, :3] * packed.units[:, None].astype(np.float64)
+    np.testing.assert_allclose(packed.losses, np.linalg.norm(rows - near, axis=1), rtol=1e-9)
+    np.testing.assert_allclose(packed.lengths, np.linalg.norm(rows.astype(float), axis=1))
 
 
 def test_a_forked_process_finds_the_same() -> None:

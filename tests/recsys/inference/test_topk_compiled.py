@@ -17,7 +17,7 @@ from recsys.inference.topk import top_k
 one = np.ones((3, 2), np.float32)
 assert top_k(one, one, 2, allowed=np.ones(3, bool))[0].tolist() == [[0, 1]] * 3
 from recsys.inference import topk_kernel
-assert type(topk_kernel._sift._cache).__name__ == "NullCache"
+assert type(topk_kernel._lift._cache).__name__ == "NullCache"
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "include"})
 

@@ -1,7 +1,6 @@
-"""What multiplies in bfloat16, in software: the kernel around it is tested on every processor.
+"""What multiplies vectors of bytes, in software: the kernel around it is tested on every processor.
 
-The kernel is compiled a second time with these functions in the place of the instructions. There is
-one set of tiles: searches must run in one thread.
+The kernel is compiled a second time with this function in the place of the instructions.
 """
 
 import importlib.util
@@ -16,11 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from recsys.inference import topk_instructions, topk_kernel, topk_units
-from recsys.inference.topk_instructions import ROWS
-
-#: What tiles 0 to 3 hold: side by side, each 16 queries by 16 candidates.
-TILES = np.zeros((16, 64), np.float32)
-_TILES = TILES.ctypes.data
+from recsys.inference.topk_instructions import ROWS, SIDE
 
 
 @intrinsic
@@ -32,89 +27,49 @@ def _pointer(_context: Any, _address: Any) -> Any:
 
 
 @numba.njit
-def _widened(bits: Any) -> Any:
-    """Return the values of bfloat16s."""
-    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
-
-
-@numba.njit
-def clear_tiles() -> None:
-    tiles = numba.carray(_pointer(_TILES), (16, 64), np.float32)
-    tiles[:] = 0
-
-
-@numba.njit
-def add_products(rows: int, stride: int, columns: int, apart: int) -> None:
-    tiles = numba.carray(_pointer(_TILES), (16, 64), np.float32)
-    for half in range(2):
-        start = columns + half * apart
-        pairs = _widened(numba.carray(_pointer(start), (2, 16, 16, 2), np.uint16))
-        for query in range(16):
-            dims = _widened(numba.carray(_pointer(rows + query * stride), 32, np.uint16))
-            for candidate in range(32):
-                for dim in range(32):
-                    other = pairs[candidate // 16, dim // 2, candidate % 16, dim % 2]
-                    tiles[query, 32 * half + candidate] += dims[dim] * other
-
-
-@numba.njit
-def store_tiles(start: int, stride: int) -> None:
-    tiles = numba.carray(_pointer(_TILES), (16, 64), np.float32)
-    for query in range(16):
-        numba.carray(_pointer(start + query * stride), 64, np.float32)[:] = tiles[query]
-
-
-@numba.njit
-def store_products(
-    rows: int, stride: int, columns: int, steps: int, start: int, length: int
-) -> None:
+def multiply(queries: Any, candidates: Any, found: Any) -> None:
+    rows, stride, bars, errors = queries
+    columns, steps, starts, inverses = candidates
+    products, apart, bits, between = found
+    starts = numba.carray(_pointer(starts), SIDE, np.int32)
+    inverses = numba.carray(_pointer(inverses), SIDE, np.float32)
+    quads = numba.carray(_pointer(columns), (steps, SIDE // 4, SIDE, 4), np.int8)
     for query in range(ROWS):
-        sums = numba.carray(_pointer(start + query * length), 32, np.float32)
-        sums[:] = 0
-        for step in range(steps):
-            pairs = _widened(
-                numba.carray(_pointer(columns + 2048 * step), (2, 16, 16, 2), np.uint16)
-            )
-            row = _pointer(rows + query * stride + 64 * step)
-            dims = _widened(numba.carray(row, 32, np.uint16))
-            for candidate in range(32):
-                for dim in range(32):
-                    other = pairs[candidate // 16, dim // 2, candidate % 16, dim % 2]
-                    sums[candidate] += dims[dim] * other
-
-
-@numba.njit
-def configure(_layout: int) -> None:
-    pass
-
-
-@numba.njit
-def release() -> None:
-    pass
+        dims = numba.carray(_pointer(rows + query * stride), (steps, SIDE // 4, 4), np.uint8)
+        bar = numba.carray(_pointer(bars), ROWS, np.float32)[query]
+        error = numba.carray(_pointer(errors), ROWS, np.float32)[query]
+        scores = numba.carray(_pointer(products + query * apart), SIDE, np.float32)
+        reached = numba.carray(_pointer(bits + query * between), 1, np.uint32)
+        reached[0] = 0
+        for candidate in range(SIDE):
+            total = np.int64(starts[candidate])
+            for step in range(steps):
+                for quad in range(SIDE // 4):
+                    for dim in range(4):
+                        value = np.int64(dims[step, quad, dim])
+                        total += value * np.int64(quads[step, quad, candidate, dim])
+            scores[candidate] = np.float32(total)
+            if scores[candidate] >= bar * inverses[candidate] - error:
+                reached[0] |= np.uint32(1) << np.uint32(candidate)
 
 
 def kernel_in_software() -> dict[str, Any]:
-    """Return what `topk_coarse` takes of the kernel, compiled around the functions above.
+    """Return what `topk_coarse` takes of the kernel, compiled around the function above.
 
     Nothing of it is cached.
     """
-    instead = (
-        "configure", "release", "clear_tiles", "add_products", "store_tiles", "store_products",
-    )  # fmt: skip
-    functions = {name: getattr(sys.modules[__name__], name) for name in instead}
 
     def compiled(function: Any, **options: Any) -> Any:
         return numba.njit(nogil=True, **options)(function)
 
     with (
-        patch.multiple(topk_instructions, **functions),
+        patch.object(topk_instructions, "multiply", multiply),
         patch("recsys.compiled.compiled", compiled),
     ):
         units = _loaded_again(topk_units)
         with patch.dict(sys.modules, {topk_units.__name__: units}):
             kernel = _loaded_again(topk_kernel)
-    found = {name: getattr(units, name) for name in ("ForMatrixUnit", "ForAvx512")}
-    return found | {"search": kernel.search}
+    return {"ForVnni": units.ForVnni, "search": kernel.search}
 
 
 def _loaded_again(module: ModuleType) -> Any:
