@@ -83,30 +83,12 @@ def summarise(
         sales: [articles], pieces of each key sold in the week before each window, all together.
     """
     outcome = outcome.where(outcome.relevant > 0)
-    columns = [f"{method} {metric}" for method in outcome.lists for metric in LIST_METRICS]
-    values = np.concatenate([outcome.values(m, k=k) for m in outcome.lists], axis=1)
-    means = bootstrap_means(values, samples=samples, seed=seed)
-    at = {column: i for i, column in enumerate(columns)}
-
-    def estimate(method: str, metric: str, minus: str | None = None) -> Estimate:
-        value, drawn = values[:, at[f"{method} {metric}"]], means[:, at[f"{method} {metric}"]]
-        if minus is not None:
-            other = at[f"{minus} {metric}"]
-            value, drawn = value - values[:, other], drawn - means[:, other]
-        return _estimate(value, drawn)
-
-    methods = {
-        method: {name_at(metric, k): estimate(method, metric) for metric in LIST_METRICS}
-        for method in outcome.lists
-    }
+    estimates = _Estimates(outcome, k=k, samples=samples, seed=seed)
+    rivals = [method for method in outcome.lists if method != MODEL]
     return {
-        "methods": methods,
+        "methods": {method: estimates.of(method) for method in outcome.lists},
         "customers": len(outcome.relevant),
-        "model_minus": {
-            other: {name_at(metric, k): estimate(MODEL, metric, other) for metric in LIST_METRICS}
-            for other in outcome.lists
-            if other != MODEL
-        },
+        "model_minus": {method: estimates.of(MODEL, minus=method) for method in rivals},
         "lists": {
             method: {
                 "coverage": coverage(keys, catalogue),
@@ -176,6 +158,33 @@ def headline(report: Mapping[str, Any]) -> dict[str, float]:
     figures = {name: novel[MODEL][name]["mean"] for name in names}
     figures |= {f"baseline_{name}": novel[POPULARITY][name]["mean"] for name in names}
     return figures | {"auc": report["pairs"]["auc"]}
+
+
+class _Estimates:
+    """Means of metrics over customers, with the intervals of the same draws for all methods."""
+
+    def __init__(self, outcome: Outcome, *, k: int, samples: int, seed: int) -> None:
+        self.k, self.methods = k, list(outcome.lists)
+        # [customers or draws, methods * metrics]
+        values = [outcome.values(method, k=k) for method in self.methods]
+        self.values = np.concatenate(values, axis=1)
+        self.drawn = bootstrap_means(self.values, samples=samples, seed=seed)
+
+    def of(self, method: str, *, minus: str | None = None) -> dict[str, Estimate]:
+        """Return metric -> estimate of a method, or of its paired difference from another."""
+        values, drawn = self._columns(method)
+        if minus is not None:
+            others, drawn_others = self._columns(minus)
+            values, drawn = values - others, drawn - drawn_others
+        return {
+            name_at(metric, self.k): _estimate(values[:, at], drawn[:, at])
+            for at, metric in enumerate(LIST_METRICS)
+        }
+
+    def _columns(self, method: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        first = self.methods.index(method) * len(LIST_METRICS)
+        columns = slice(first, first + len(LIST_METRICS))
+        return self.values[:, columns], self.drawn[:, columns]
 
 
 def _estimate(values: NDArray[np.float64], means: NDArray[np.float64]) -> Estimate:

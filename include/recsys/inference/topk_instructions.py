@@ -21,7 +21,7 @@ QUAD = 4
 #: Queries whose sums of products with SIDE candidates stay in the registers.
 ROWS = 8
 
-_BYTE, _HALF, _INT, _WORD = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_BYTE, _INT, _WORD = (ir.IntType(bits) for bits in (8, 32, 64))
 _FLOAT, _NOTHING = ir.FloatType(), ir.VoidType()
 #: Vectors of 16 whole numbers, or as many times four bytes, and of 16 floats.
 _INTS, _FLOATS = ir.VectorType(_INT, 16), ir.VectorType(_FLOAT, 16)
