@@ -16,6 +16,8 @@ SPAN = 512
 class Nearest:
     """Candidates that are ready to be searched, by as many queries as there are.
 
+    `vectors` are all of them, float32 [a, dim].
+
     Args:
         candidates: [a, dim]; an article's row is its key.
         allowed: [a]; candidates outside it are never returned.
@@ -36,7 +38,7 @@ class Nearest:
     def top_k(
         self, queries: Floats, k: int, *, excluded: Ragged | None = None
     ) -> tuple[Keys, Floats]:
-        """See `top_k`."""
+        """Return keys [n, k] and scores [n, k] for queries [n, dim]; see the function `top_k`."""
         from recsys.inference.topk_coarse import decode, encode
 
         keys = np.full((len(queries), k), PADDING_KEY, np.int32)

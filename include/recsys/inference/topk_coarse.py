@@ -19,7 +19,7 @@ from recsys.inference.topk_exact import Codes
 from recsys.inference.topk_held import Task, hold
 from recsys.inference.topk_instructions import QUAD, ROWS, SIDE, has_vnni
 from recsys.inference.topk_kernel import search
-from recsys.inference.topk_packed import SMALLEST, Lengths, Packed
+from recsys.inference.topk_packed import Lengths, Packed
 from recsys.inference.topk_units import (
     BLOCK,
     TINY,
@@ -69,7 +69,11 @@ def coarse_scores(candidates: Floats, keys: Keys) -> Coarse:
 
 
 class Bytes:
-    """Products of vectors in bytes, by AVX-512 VNNI: one or two percent of their lengths off."""
+    """Products of vectors in bytes, by AVX-512 VNNI: one or two percent of their lengths off.
+
+    A product of bytes is off by no more than `(|q| + loss_q) loss + loss_q most` in units of the
+    two, `loss` and `most` being the largest loss and length of a candidate in units of its own.
+    """
 
     def __init__(self, candidates: Floats, keys: Keys) -> None:
         self.candidates, self.keys = aligned(candidates.shape, np.float32), keys
@@ -78,13 +82,15 @@ class Bytes:
         parts = -(-len(keys) // WIDTH)
         self.tiles = aligned((parts, WIDTH // SIDE, self.deep // SIDE, SIDE * SIDE), np.int8)
         self.starts = np.full((parts, WIDTH), NOBODY, np.int32)
-        self.units = np.ones((parts, WIDTH), np.float32)
+        self.units = np.full((parts, WIDTH), np.inf, np.float32)
         self.names = np.zeros((parts, WIDTH), np.int32)
         found = np.array([*in_threads(self._pack, range(0, parts, PARTS))])
+        # The largest length of a candidate, and in bytes that of a candidate and of a loss.
         self.longest, self.most, self.loss = found.max(axis=0)
-        taken = self.starts != NOBODY
-        self.usual, self.largest = self.units[taken].mean(), self.units[taken].max()
-        self.units[~taken] = max(self.longest, SMALLEST)
+        taken = self.units[self.starts != NOBODY]
+        self.usual_unit, self.largest_unit = taken.mean(), taken.max()
+        # Zero where nobody stands: no bar, however low, is then below the sums there.
+        self.inverses = np.reciprocal(self.units)
 
     def _pack(self, first: int) -> tuple[float, float, float]:
         """Lay out PARTS of the candidates.
@@ -97,6 +103,7 @@ class Bytes:
         count, halves, steps = tiles.shape[:3]
         packed = Packed.of(self.candidates[names], (count * WIDTH, self.deep))
         lengths = _check(packed.lengths)
+        # A row of bytes a candidate becomes, for each quad of dims, a row of SIDE candidates.
         words = packed.values.view(np.uint32).reshape(count, halves, 2, 16, steps, SIDE // QUAD)
         tiles.reshape(count, halves, steps, SIDE // QUAD, 2, 16)[:] = words.transpose(
             0, 1, 4, 5, 2, 3
@@ -116,14 +123,13 @@ class Bytes:
         units, lengths, losses = packed.units, _check(packed.lengths), packed.losses
         errors = ((lengths + losses) * self.loss + losses * self.most) / units
         errors += self.deep * 127**2 * LOSS
-        margin = MARGIN * errors * units * self.usual
-        reach = lengths * self.longest + 2 * errors * units * self.largest + TINY
+        margin = MARGIN * errors * units * self.usual_unit
+        reach = lengths * self.longest + 2 * errors * units * self.largest_unit + TINY
         reach, margin, errors = _floats(reach, margin, errors)
         task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, found)
         rows = packed.values.view(np.uint8) + np.uint8(MOVED)
         errors, units = (np.pad(each, (0, ROWS), constant_values=1) for each in (errors, units))
-        tiles, inverses = self.tiles, np.reciprocal(self.units)
-        candidates = tiles, self.starts, self.units, inverses, self.names
+        candidates = self.tiles, self.starts, self.units, self.inverses, self.names
         _by_blocks(task, ForVnni(rows, errors, units, *candidates))
 
     def one_thread_each(self) -> AbstractContextManager[object]:
@@ -165,6 +171,7 @@ def _by_blocks(task: Task, coarse: Vectors) -> None:
     for start in range(0, len(task.queries), BLOCK):
         block = (start, min(start + BLOCK, len(task.queries)))
         for query in search(task, coarse, held, block, True):
+            # Without guesses no bar is too high, and nothing is missed.
             search(task, coarse, held, (int(query), int(query) + 1), False)
 
 

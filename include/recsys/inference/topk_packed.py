@@ -39,6 +39,7 @@ class Packed(NamedTuple):
 
 @partial(compiled, fastmath={"reassoc", "contract"})
 def _pack(rows: Floats, packed: Packed) -> None:
+    """Write what becomes of rows [n, dim]."""
     words = rows.view(np.uint32)
     for row in range(len(rows)):
         largest = np.uint32(0)  # among floats without their signs, bits rise with the numbers

@@ -43,11 +43,11 @@ class ForVnni(NamedTuple):
     rows: NDArray[np.uint8]  # [n + ROWS, deep], the queries
     errors: Floats  # [n + ROWS], the most that a sum of products of bytes can be off
     units: Floats  # [n + ROWS], of the queries
-    #: [parts, WIDTH / SIDE, deep / SIDE, SIDE * SIDE], the candidates: see `take_in`.
+    #: [parts, WIDTH / SIDE, deep / SIDE, SIDE * SIDE], the candidates: see `multiply`.
     tiles: NDArray[np.int8]
     starts: NDArray[np.int32]  # [parts, WIDTH], of sums; far below all sums where nobody stands
     scales: Floats  # [parts, WIDTH], units of the candidates
-    inverses: Floats  # [parts, WIDTH], 1 / scales
+    inverses: Floats  # [parts, WIDTH], 1 / scales; 0 where nobody stands
     keys: Keys  # [parts, WIDTH]
 
 

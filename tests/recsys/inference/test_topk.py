@@ -12,7 +12,7 @@ from tests.recsys.inference.units import kernel_in_software
 from recsys.errors import DataError
 from recsys.inference import topk, topk_coarse
 from recsys.inference.ragged import Ragged
-from recsys.inference.topk import top_k
+from recsys.inference.topk import Nearest, top_k
 from recsys.inference.topk_coarse import decode, encode
 from recsys.inference.topk_instructions import has_vnni
 from recsys.inference.topk_packed import Packed
@@ -191,6 +191,13 @@ def test_a_row_with_too_few_articles_ends_in_padding() -> None:
     assert scores.tolist() == [[1, -np.inf, -np.inf], [2, 1, -np.inf]]
 
 
+@pytest.mark.parametrize("value", [0.0, 1e-33, -1e-33, 1.0])
+def test_fewer_articles_than_wanted_though_they_have_no_length(value: float) -> None:
+    candidates = np.full((300, 4), value, np.float32)
+    keys, _ = check(np.ones((2, 4), np.float32), candidates, 310)
+    assert keys[0].tolist() == [*range(300), *[0] * 10]
+
+
 def test_nothing_on_sale_and_nobody_to_serve() -> None:
     vectors = np.ones((4, 1), np.float32)
 
@@ -209,10 +216,8 @@ def test_threads_and_splits_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("recsys.threads.os.cpu_count", lambda: 1)
     monkeypatch.setattr(topk, "SPAN", 77)
     again = top_k(queries, candidates, 20, allowed=allowed)
-    pieces = [
-        top_k(queries[rows], candidates, 20, allowed=allowed)
-        for rows in np.array_split(np.arange(2500), 7)
-    ]
+    nearest = Nearest(candidates, allowed=allowed)
+    pieces = [nearest.top_k(queries[rows], 20) for rows in np.array_split(np.arange(2500), 7)]
     for part in range(2):
         joined = np.concatenate([piece[part] for piece in pieces])
         assert whole[part].tobytes() == again[part].tobytes() == joined.tobytes()
