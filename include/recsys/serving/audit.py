@@ -1,6 +1,7 @@
 """The gate before publishing: every promise about the lists, checked on every list."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ class Audit:
         for fault, lists in find_faults(block, self._known).items():
             self._note(fault, block.customers[lists])
 
-    def require_none(self, bought: pa.Table) -> None:
+    def require_none(self, bought: Iterable[pa.RecordBatch]) -> None:
         """Hold the lists that were seen against what was bought, and judge all of it.
 
         Args:

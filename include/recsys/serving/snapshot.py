@@ -1,5 +1,6 @@
 """What one run publishes, as it stands in the lake."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -24,6 +25,9 @@ ARTICLE_TEXTS: tuple[str, ...] = (
     "perceived_colour_master_name", "department_name", "index_name", "index_group_name",
     "section_name", "garment_group_name", "detail_desc",
 )  # fmt: skip
+
+#: Days of purchases that are fetched beside the one looked at: most are small files.
+DAYS_AHEAD = 16
 
 #: A customer and an article.
 PAIR = (C.CUSTOMER_KEY, C.ARTICLE_KEY)
@@ -110,8 +114,8 @@ class Snapshot:
             [(C.ARTICLE_KEY, "ascending"), (C.RANK, "ascending")]
         )
 
-    def bought(self, policy: Policy, policy_days: int) -> pa.Table:
-        """Return customer_key and article_key of the purchases that may not be recommended.
+    def bought(self, policy: Policy, policy_days: int) -> Iterator[pa.RecordBatch]:
+        """Yield customer_key and article_key of the purchases that may not be recommended.
 
         The transactions say it themselves, so that a fault of ranking does not hide itself. Their
         days are those of the view's parts.
@@ -119,16 +123,17 @@ class Snapshot:
         Raises:
             DataError: the policy is `all`, and there is no purchase before the run date.
         """
-        view, before = self.partitions["cleaned.transactions"], str(self.run_date)
-        nothing = pa.table({name: pa.array([], pa.int32()) for name in PAIR})
         if policy == "none":
-            return nothing
-        if policy == "all":
-            return self.lake.read(view, PAIR, before=before)
-        since = str(self.run_date - timedelta(days=policy_days))
-        if not self.lake.files(view, since=since, before=before):
-            return nothing
-        return self.lake.read(view, PAIR, since=since, before=before)
+            return
+        view, before = self.partitions["cleaned.transactions"], str(self.run_date)
+        since = None if policy == "all" else str(self.run_date - timedelta(days=policy_days))
+        if since is not None and not self.lake.files(view, since=since, before=before):
+            return
+        days = self.lake.scan(view, since=since, before=before)
+        # On one core: the others have lists to encode meanwhile.
+        yield from days.to_batches(
+            columns=list(PAIR), fragment_readahead=DAYS_AHEAD, use_threads=False
+        )
 
     def _read(self, dataset: str, columns: list[str] | None = None) -> pa.Table:
         return self.lake.read(self.partitions[dataset], columns)

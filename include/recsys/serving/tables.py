@@ -54,11 +54,11 @@ def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
 
     with ThreadPoolExecutor(max_workers=1) as beside:
         customers = beside.submit(lambda: snapshot.customer_rows)
-        bought = beside.submit(snapshot.bought, run.policy, run.policy_days)
         articles = copy("articles", ARTICLES, article_rows(snapshot))
         popular = copy("popular", POPULAR, [snapshot.popular.select(POPULAR)])
         customers.result()
         checks = Audit(snapshot, run)
+        bought = beside.submit(lambda: list(snapshot.bought(run.policy, run.policy_days)))
         lists = copy("lists", LISTS, list_rows(snapshot, checks, reasons))
         verdict = beside.submit(lambda: checks.require_none(bought.result()))
         if not checks.found:

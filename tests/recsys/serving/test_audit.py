@@ -115,12 +115,16 @@ def test_days_without_purchases_forbid_nothing_but_no_history_is_an_error(fill_l
     fill_lake()
     run_date = date.fromisoformat(DAY)
     commit_transactions(lake, DAY, make_transactions([(run_date - timedelta(days=20), 2, 5, 1)]))
-    bought = Snapshot(lake, DAY).bought
-    rows = [bought("last_n_days", days).num_rows for days in (19, 20)]
-    assert (rows, bought("all", 30).num_rows, bought("none", 30).num_rows) == ([0, 1], 1, 0)
+    policies = [("last_n_days", 19), ("last_n_days", 20), ("all", 30), ("none", 30)]
+    assert [_bought(lake, *policy) for policy in policies] == [[], [(2, 5)], [(2, 5)], []]
     commit_transactions(lake, DAY, make_transactions([(run_date, 2, 5, 1)]))
     with pytest.raises(DataError, match="nothing since None and before"):
-        Snapshot(lake, DAY).bought("all", 30)
+        _bought(lake, "all", 30)
+
+
+def _bought(lake, policy, days):
+    batches = Snapshot(lake, DAY).bought(policy, days)
+    return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
 
 
 def test_all_faults_are_named_at_once(faults):
@@ -153,6 +157,26 @@ def test_purchases_of_unknown_customers_are_nobodys(fill_lake):
     listed = Listed(fill_lake(), 3)
     listed.articles[:] = [GOOD[key] for key in sorted(GOOD)]
     pairs = [(2, 4), (4, 7), (2**31 - 1, 2), (-1, 2), (0, 3), (1, 3), (5, 9), (3, 2)]
-    customers, articles = (pa.array(keys, pa.int32()) for keys in zip(*pairs, strict=True))
-    found = listed.among(pa.table([customers, articles], names=["customer_key", "article_key"]))
+    found = listed.among([_purchases(pairs)])
     assert np.argwhere(found).tolist() == [[0, 2], [2, 0]]
+
+
+def test_every_purchase_of_what_is_listed_is_found_whatever_the_keys(fill_lake):
+    listed = Listed(fill_lake(), 3)
+    generator = np.random.default_rng(1)
+    for _ in range(300):
+        # Few keys, so that many are bought, but from far apart, so that their bits fall anywhere.
+        keys = generator.integers(1, 2**31 - 1, 8).astype(np.int32)
+        listed.articles[:] = generator.choice(keys, listed.articles.shape)
+        pairs = [(row + 2, generator.choice(keys)) for row in range(len(listed.articles))]
+        expected = [
+            article == pairs[row][1]
+            for row in range(len(pairs))
+            for article in listed.articles[row]
+        ]
+        assert listed.among([_purchases(pairs)]).ravel().tolist() == expected
+
+
+def _purchases(pairs):
+    customers, articles = (pa.array(keys, pa.int32()) for keys in zip(*pairs, strict=True))
+    return pa.record_batch([customers, articles], names=["customer_key", "article_key"])
