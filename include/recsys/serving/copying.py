@@ -14,10 +14,11 @@ from recsys.threads import in_threads_ahead
 Bytes = bytes | memoryview
 
 READ_BYTES = 1 << 20
-#: Rows encoded at a time; a batch must stay below 2 GiB.
-BATCH_ROWS = 1 << 15
+#: Rows encoded at a time: some megabytes of lists, so that batches take each other's place in
+#: memory and in a processor's cache. A batch must stay below 2 GiB.
+BATCH_ROWS = 1 << 13
 #: Batches that may wait for Postgres.
-AHEAD = 4
+AHEAD = 8
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ class RowStream:
     """A file to read from: tables one after the other as COPY's binary format.
 
     The tables are made, and encoded, on a thread of their own, some batches ahead of the reader.
-    `sha256` is that of everything read so far. What the making of a table raises is in `error`:
-    psycopg2 tells the server, and forgets its kind.
+    `sha256` is that of everything, once all was read. What the making of a table raises is in
+    `error`: psycopg2 tells the server, and forgets its kind.
     """
 
     def __init__(self, tables: Iterable[pa.Table]) -> None:
-        self._parts = _ahead(_encode(tables))
-        self._rest = memoryview(b"")
         self.sha256 = hashlib.sha256()
+        self._parts = _ahead(self._digest(_encode(tables)))
+        self._rest = memoryview(b"")
         self.error: Exception | None = None
 
     def read(self, size: int = READ_BYTES) -> bytes:
@@ -51,13 +52,17 @@ class RowStream:
             except Exception as error:
                 self.error = error
                 raise
-            self.sha256.update(self._rest)
         chunk, self._rest = self._rest[:size], self._rest[size:]
         return bytes(chunk)
 
     def readline(self, size: int = READ_BYTES) -> bytes:
         """Return what `read` does: COPY asks for no lines, but psycopg2 for the method."""
         return self.read(size)
+
+    def _digest(self, parts: Iterator[Bytes]) -> Iterator[Bytes]:
+        for part in parts:
+            self.sha256.update(part)
+            yield part
 
 
 def copy_in(
