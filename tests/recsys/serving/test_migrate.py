@@ -17,6 +17,7 @@ VERSIONS = [
     "0005_quicker_attach",
     "0006_policies",
     "0007_causes",
+    "0008_quicker_analyze",
 ]
 
 #: What the public interface is; these names stay.
@@ -154,7 +155,7 @@ def test_functions_that_act_as_owner_pin_their_search_path(query):
     )
     path = "search_path=pg_catalog, pg_temp"
     assert found == [
-        ("attach_run_tables", [path]),
+        ("attach_run_tables", [path, "default_statistics_target=10"]),
         ("create_run_tables", [path]),
         ("drop_run_tables", [path, "lock_timeout=50ms"]),
     ]
