@@ -4,7 +4,7 @@ The protocol and its reasons are in docs/adr/0010-publish-beside-the-active-run.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
@@ -37,6 +37,8 @@ class Outcome:
     explanation: str | None = None
     #: How long the transaction took that showed it; None where there was none.
     switch_ms: float | None = None
+    #: From connecting until then; what old runs take to be dropped comes after it.
+    seconds: float = 0.0
 
 
 def publish(
@@ -51,6 +53,7 @@ def publish(
         DatabaseError: another publisher is at work, or Postgres broke off; the active run stays.
         ConfigError: the database lacks the schema, or the role may not publish.
     """
+    started = time.monotonic()
     with session(url, name="recsys publish", wait_s=settings.connect_wait_s) as connection:
         require_current(connection)
         _take_lock(connection, settings)
@@ -60,6 +63,7 @@ def publish(
         if run_id is None:
             run_id = _load(connection, snapshot, run, settings)
         outcome = _switch(connection, run_id, run, settings, is_new=is_new)
+        outcome = replace(outcome, seconds=round(time.monotonic() - started, 2))
         runs.retire(connection, retain=settings.retain_runs)
         return outcome
 
