@@ -26,9 +26,10 @@ def compiled(function: Function, **options: Any) -> Function:
         quick = numba.njit(nogil=True, **options)(function)
     else:
         # Numba compiles anew when the function's own file has changed. It may take functions from
-        # the files beside it, whose machine code becomes part of its own.
+        # the files beside it and beside this one, whose machine code becomes part of its own.
         kept = quick._cache._cache_file
-        kept._source_stamp = _stamp(Path(inspect.getfile(function)).parent)
+        folders = Path(inspect.getfile(function)).parent, Path(__file__).parent
+        kept._source_stamp = sum(map(_stamp, folders), ())
     result: Function = quick
     return result
 

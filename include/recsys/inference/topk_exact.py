@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_instructions import fetch
+from recsys.vectors import fetch
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int64]

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_exact import Codes
-from recsys.inference.topk_instructions import ROWS, count_bits, reaching
+from recsys.inference.topk_instructions import ROWS
 from recsys.inference.topk_units import BLOCK, NONE, ONE, WIDTH, Floats, aligned
+from recsys.vectors import count_bits, reaching
 
 #: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
 CAPACITY, LEAST = 8, 256

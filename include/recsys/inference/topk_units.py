@@ -17,7 +17,8 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_instructions import ROWS, SIDE, lowest_bit, multiply, reaching
+from recsys.inference.topk_instructions import ROWS, SIDE, multiply
+from recsys.vectors import lowest_bit, reaching
 
 Floats = NDArray[np.float32]
 _by_type: Callable[[Any], Callable[[Any], Any]] = partial(overload, strict=False)

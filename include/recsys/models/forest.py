@@ -4,7 +4,8 @@ QuickScorer (Lucchese et al., "QuickScorer: a fast algorithm to rank documents w
 ensembles of regression trees", SIGIR 2015): a tree is a list of tests without an order. A row
 starts with one bit for each leaf; every test that it fails clears the leaves on the test's left
 side, and the first bit left is the row's leaf. There is no branch to guess wrong, so that a test
-takes many rows at once.
+takes many rows at once. A value is compared with each of its column's bounds once, for all trees:
+tests compare small numbers.
 """
 
 from collections.abc import Iterator
@@ -14,45 +15,38 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.compiled import compiled
+from recsys.models.forest_kernel import FAILS, sum_leaves
 from recsys.threads import in_threads
 
 Floats = NDArray[np.float32]
 
 #: A leaf is a bit of a word.
 MAX_LEAVES = 64
-#: Rows that pass through all trees together: what they need stays in the processor's cache.
-BLOCK = 512
 #: Rows that a thread scores at a time.
 SPAN = 1 << 15
-#: Halves of a word of 64 bits, of its halves and so on: see `_first_bit`.
-H32, H16, H8 = (
-    np.uint64(0xFFFFFFFF00000000),
-    np.uint64(0xFFFF0000FFFF0000),
-    np.uint64(0xFF00FF00FF00FF00),
-)
-H4, H2, H1 = (
-    np.uint64(0xF0F0F0F0F0F0F0F0),
-    np.uint64(0xCCCCCCCCCCCCCCCC),
-    np.uint64(0xAAAAAAAAAAAAAAAA),
-)
-ONE = np.uint64(1)
 
 
 class Forest(NamedTuple):
     """The tests and leaves of all trees; those of tree t are tests[offsets[t] : offsets[t + 1]].
 
-    columns: int32 [tests], what each looks at.
-    bounds: float32 [tests]; a value up to its bound passes.
-    pass_missing: bool [tests], whether NaN passes.
+    A value's code is the number of its column's cuts that are less than it. Whatever is tested is
+    tested by its code; there are two planes of codes for each column, in the second of which NaN
+    fails all tests.
+
+    cuts: float32 [cuts]; those of column c are cuts[cut_offsets[c] : cut_offsets[c + 1]], each
+        once, from the lowest.
+    cut_offsets: int64 [columns + 1].
+    planes: int32 [tests], what each looks at: 2 * column, or one more if NaN fails.
+    places: uint16 [tests]; a code up to its place passes.
     masks: unsigned [tests], the leaves that are left to a row that fails; a bit each, the leftmost
         leaf's being the lowest.
     leaves: float64 [trees, most leaves].
     """
 
-    columns: NDArray[np.int32]
-    bounds: Floats
-    pass_missing: NDArray[np.bool_]
+    cuts: Floats
+    cut_offsets: NDArray[np.int64]
+    planes: NDArray[np.int32]
+    places: NDArray[np.uint16]
     masks: NDArray[Any]
     offsets: NDArray[np.int64]
     leaves: NDArray[np.float64]
@@ -72,10 +66,14 @@ class Forest(NamedTuple):
         table = np.zeros((len(trees), most))
         for row, values in zip(table, leaves, strict=True):
             row[: len(values)] = values
+        columns = np.array([test["split_feature"] for test, _ in flat], np.int32)
+        fails = np.array([not _passes_missing(test) for test, _ in flat], np.int32)
+        cuts, cut_offsets, places = _cut(columns, _down([test["threshold"] for test, _ in flat]))
         return cls(
-            np.array([test["split_feature"] for test, _ in flat], np.int32),
-            _down([test["threshold"] for test, _ in flat]),
-            np.array([_passes_missing(test) for test, _ in flat], np.bool_),
+            cuts,
+            cut_offsets,
+            2 * columns + fails,
+            places,
             np.array([every & ~cleared for _, cleared in flat], word),
             np.cumsum([0, *map(len, tests)]),
             table / len(boosters),
@@ -90,7 +88,7 @@ class Forest(NamedTuple):
         scores = np.zeros(len(features))
 
         def add(first: int) -> None:
-            _add_leaves(self, columns, (first, min(first + SPAN, len(scores))), scores)
+            sum_leaves(self, columns, (first, min(first + SPAN, len(scores))), scores)
 
         for _ in in_threads(add, range(0, len(features), SPAN)):
             pass
@@ -135,37 +133,17 @@ def _down(bounds: list[float]) -> Floats:
     return np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
-@compiled
-def _add_leaves(
-    forest: Forest, columns: Floats, rows: tuple[int, int], scores: NDArray[np.float64]
-) -> None:
-    """Add to `scores` the leaf of each tree, see `Forest`, for the rows from one to another.
-
-    `columns` are [columns, rows], contiguous: only then are many rows tested at once.
-    """
-    bits = np.empty(BLOCK, forest.masks.dtype)
-    # All bits set, in the type of the masks: another type would widen every operation below.
-    every = np.full(1, -1, np.int64).astype(forest.masks.dtype)[0]
-    for start in range(rows[0], rows[1], BLOCK):
-        size = min(BLOCK, rows[1] - start)
-        for tree in range(len(forest.leaves)):
-            bits[:] = every
-            for test in range(forest.offsets[tree], forest.offsets[tree + 1]):
-                values = columns[forest.columns[test], start : start + size]
-                bound, mask = forest.bounds[test], forest.masks[test]
-                if forest.pass_missing[test]:
-                    for row in range(size):
-                        bits[row] &= mask if values[row] > bound else every
-                else:
-                    for row in range(size):
-                        bits[row] &= every if values[row] <= bound else mask
-            for row in range(size):
-                scores[start + row] += forest.leaves[tree, _first_bit(np.uint64(bits[row]))]
-
-
-@compiled
-def _first_bit(bits: Any) -> Any:
-    """Return the place of the lowest bit set of a uint64, without a loop."""
-    low = bits & (~bits + ONE)
-    place = ((low & H32) != 0) * 32 + ((low & H16) != 0) * 16 + ((low & H8) != 0) * 8
-    return place + ((low & H4) != 0) * 4 + ((low & H2) != 0) * 2 + ((low & H1) != 0)
+def _cut(
+    columns: NDArray[np.int32], bounds: Floats
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.uint16]]:
+    """Return the cuts of each column and where they begin, and which one each bound is."""
+    used = range(int(columns.max(initial=-1)) + 1)
+    cuts = [np.unique(bounds[columns == column]) for column in used]
+    most = max(map(len, cuts), default=0)
+    assert most < FAILS, f"{most} bounds of a column"
+    places = np.zeros(len(bounds), np.uint16)
+    for column in used:
+        tests = columns == column
+        places[tests] = np.searchsorted(cuts[column], bounds[tests])
+    offsets = np.cumsum([0, *map(len, cuts)])
+    return np.concatenate([*cuts, np.zeros(0, np.float32)]), offsets, places

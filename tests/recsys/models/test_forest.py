@@ -1,11 +1,14 @@
 """Trees' scores by tests without an order, beside LightGBM's own."""
 
+from itertools import pairwise
+
 import lightgbm as lgb
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recsys.models.forest import BLOCK, SPAN, Forest
+from recsys.models.forest import SPAN, Forest
+from recsys.models.forest_kernel import BLOCK, SIDE
 
 Floats = NDArray[np.float32]
 
@@ -40,6 +43,34 @@ def test_scores_are_those_of_lightgbm_to_the_last_bit(leaves: int, missing: floa
     found = Forest.of(booster).score(features)
     np.testing.assert_array_equal(found, wanted)
     assert len(np.unique(found)) >= leaves
+
+
+def test_a_value_on_a_bound_passes_and_the_next_one_fails() -> None:
+    booster = _booster(_features(3000, missing=0), leaves=15)
+    forest = Forest.of(booster)
+    generator = np.random.default_rng(4)
+    features = np.zeros((500, 6), np.float32)
+    for column, (start, end) in enumerate(pairwise(forest.cut_offsets)):
+        on = generator.choice([*forest.cuts[start:end], np.float32(0)], 500)
+        next_one = np.nextafter(on, np.float32(np.inf))
+        features[:, column] = np.where(generator.random(500) < 0.5, on, next_one)
+    # LightGBM itself takes such small values for zero.
+    features[np.abs(features) < 1e-30] = 0
+    wanted = booster.predict(features, raw_score=True)
+    np.testing.assert_array_equal(forest.score(features), wanted)
+
+
+@pytest.mark.parametrize("rows", [0, 1, SIDE - 1, SIDE, SIDE + 1, BLOCK + SIDE, BLOCK + SIDE + 1])
+def test_any_number_of_rows_has_its_scores(rows: int) -> None:
+    boosters = [
+        _booster(_features(1000, missing=0.1, seed=seed), leaves=leaves)
+        for seed, leaves in ((1, 5), (2, 16))
+    ]
+    features = _features(rows, missing=0.2, seed=3)
+    wanted = sum(
+        (booster.predict(features, raw_score=True) for booster in boosters if rows), np.zeros(rows)
+    )
+    np.testing.assert_allclose(Forest.of(*boosters).score(features), wanted / 2, rtol=1e-12)
 
 
 def test_rows_of_all_threads_come_out_in_order() -> None:
