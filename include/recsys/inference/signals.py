@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.examples.encode import ARTICLE_COLUMNS, CUSTOMER_COLUMNS
 from recsys.inference.candidates import Candidates
+from recsys.inference.kinds import describe_kind
 from recsys.inference.purchases import FACTS, PastPurchases
 from recsys.inference.ragged import Keys, descending
 from recsys.models.inputs import Snapshot
@@ -68,8 +69,10 @@ class Signals:
             columns |= _places(candidates, columns["customers_28d"])
         columns |= self._fit(owners, keys)
         columns |= self._past(candidates, past)
+        prices = self.snapshot.catalogue.mean_price
         for name, codes in self.kinds.items():
-            columns |= self._kind(name, codes, candidates, past)
+            said = describe_kind(codes, prices, candidates, past)
+            columns |= {f"{name}_{what}": values for what, values in said.items()}
         matrix = np.empty((len(columns), len(keys)), np.float32)
         for row, values in zip(matrix, columns.values(), strict=True):
             row[:] = values
@@ -99,41 +102,6 @@ class Signals:
             "due": _ratio(last, gap),
             "due_for_anyone": _ratio(last, usual),
             "days_beside_favourite": _ratio(days, most),
-        }
-
-    def _kind(
-        self, name: str, codes: Keys, candidates: Candidates, past: PastPurchases
-    ) -> dict[str, Floats]:
-        """Return how the customer bought other articles of the candidate's kind."""
-        articles = past.articles
-        known = codes[articles.keys] >= 0
-        width = int(codes.max(initial=0)) + 1
-        cells = articles.rows[known] * width + codes[articles.keys[known]]
-        found, where = np.unique(cells, return_inverse=True)
-        wanted = codes[candidates.article_keys]
-        asked = candidates.rows * width + wanted
-        count = len(found)
-        place = np.minimum(np.searchsorted(found, asked), max(count - 1, 0))
-        there = (wanted >= 0) & (found[place] == asked if count else np.False_)
-        place[~there] = count
-
-        def spread(values: NDArray[Any], missing: float) -> Floats:
-            return np.append(np.asarray(values, np.float32), np.float32(missing))[place]
-
-        affinity = articles.weights[known]
-        liked = np.bincount(where, affinity, minlength=count)
-        articles_of = np.bincount(where, minlength=count).astype(np.float64)
-        price = np.bincount(where, past.fact("mean_price")[known], minlength=count)
-        last = np.full(count, np.inf)
-        np.minimum.at(last, where, past.fact("days_since")[known])
-        total = np.bincount(articles.rows, articles.weights, minlength=len(articles))
-        own_price = spread(price / np.maximum(articles_of, 1), np.nan)
-        price_now = self.snapshot.catalogue.mean_price[candidates.article_keys]
-        return {
-            f"{name}_share": _ratio(spread(liked, 0), total[candidates.rows]),
-            f"{name}_days_since": spread(last, np.nan),
-            f"{name}_articles": spread(articles_of, 0),
-            f"{name}_price_ratio": _ratio(price_now, own_price),
         }
 
 
