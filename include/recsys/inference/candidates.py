@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recsys.columns import Columns as C
 from recsys.inference.ragged import Keys, Ragged
+from recsys.inference.ragged_kernel import unite
 from recsys.inference.topk import Floats
 from recsys.schemas import CANDIDATES, SOURCES
 
@@ -33,21 +34,16 @@ class Candidates:
             customer_keys: [n].
             offers: source name -> n rows of distinct articles.
         """
-        rows = np.concatenate([offer.rows for offer in offers.values()])
-        keys = np.concatenate([offer.keys for offer in offers.values()]).astype(np.int64)
-        bits = np.repeat([SOURCES[s] for s in offers], [len(o.keys) for o in offers.values()])
-        base = int(keys.max(initial=0)) + 1
-        pairs, which = np.unique(rows * base + keys, return_inverse=True)
-        # A source offers an article once, so that adding its bits is the same as or-ing them.
-        sources = np.bincount(which, weights=bits, minlength=len(pairs))
-        return cls(
-            customer_keys,
-            np.searchsorted(pairs // base, np.arange(len(customer_keys) + 1)),
-            (pairs % base).astype(np.int32),
-            np.full(len(pairs), np.nan, np.float32),
-            np.full(len(pairs), np.nan, np.float32),
-            sources.astype(np.int32),
+        starts = np.cumsum([0, *(len(offer.keys) for offer in offers.values())])
+        found = unite(
+            np.stack(
+                [o.offsets + start for o, start in zip(offers.values(), starts, strict=False)]
+            ),
+            np.concatenate([offer.keys for offer in offers.values()]),
+            np.array([SOURCES[name] for name in offers], np.int32),
         )
+        nothing = np.full(len(found[1]), np.nan, np.float32)
+        return cls(customer_keys, found[0], found[1], nothing, nothing.copy(), found[2])
 
     @classmethod
     def from_table(cls, table: pa.Table) -> Self:

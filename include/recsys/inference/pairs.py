@@ -35,7 +35,7 @@ def gather_pairs(
     return (
         replace(
             nothing,
-            scores=np.einsum("pd,pd->p", vectors[rows], others[wanted]),
+            scores=asked.dot(vectors, others),
             copurchase_scores=close.look_up(asked),
             sources=np.zeros(len(wanted), np.int32),
         ),

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from recsys.columns import PADDING_KEY
+from recsys.inference.ragged_kernel import choose_best, find_places, products
 
 Keys = NDArray[np.int32]
 
@@ -97,9 +98,8 @@ class Ragged:
 
     def where(self, keep: NDArray[np.bool_]) -> Self:
         """Return the same rows with only the entries that `keep`, [total], marks."""
-        return type(self).group(
-            self.rows[keep], self.keys[keep], self.weights[keep], count=len(self)
-        )
+        kept = np.concatenate([[0], np.cumsum(keep)])
+        return type(self)(kept[self.offsets], self.keys[keep], self.weights[keep])
 
     def first(self, limit: int) -> Self:
         """Return the same rows with at most `limit` entries each."""
@@ -107,12 +107,14 @@ class Ragged:
 
     def best(self, limit: int) -> Self:
         """Return each row's `limit` entries of the largest weight, best first, ties by key."""
-        order, rows = None, self.rows
-        if ((np.diff(self.keys) < 0) & (np.diff(rows) == 0)).any():
-            order = np.lexsort((self.keys, rows))
-        best = descending(rows, self.weights if order is None else self.weights[order])
+        order = self._by_key()
+        weights = self.weights if order is None else self.weights[order]
+        offsets = np.zeros_like(self.offsets)
+        np.cumsum(np.minimum(self.lengths, limit), out=offsets[1:])
+        best = np.empty(offsets[-1], np.int64)
+        choose_best(self.offsets, weights, offsets, best)
         best = best if order is None else order[best]
-        return type(self)(self.offsets, self.keys[best], self.weights[best]).first(limit)
+        return type(self)(offsets, self.keys[best], self.weights[best])
 
     def padded(self) -> Keys:
         """Return the keys as a matrix [rows, longest], padded with PADDING_KEY on the right."""
@@ -131,16 +133,18 @@ class Ragged:
 
     def places(self, rows: NDArray[np.int64], keys: Keys) -> NDArray[np.int64]:
         """Return the place of key `keys[i]` of row `rows[i]` among all entries; -1: not there."""
-        if not len(self.keys):
-            return np.full(np.broadcast_shapes(rows.shape, keys.shape), -1)
-        # One number a row and key, so that a single sorted search answers for all of them.
-        base = max(int(keys.max(initial=0)), int(self.keys.max())) + 1
-        own = self.rows * base + self.keys
-        order = None if (np.diff(own) > 0).all() else np.argsort(own, kind="stable")
-        own = own if order is None else own[order]
-        asked = rows * base + keys
-        found = np.minimum(np.searchsorted(own, asked), len(own) - 1)
-        return np.where(own[found] == asked, found if order is None else order[found], -1)
+        rows, keys = np.broadcast_arrays(rows, keys)
+        order = self._by_key()
+        own = self.keys if order is None else self.keys[order]
+        places = np.empty(rows.shape, np.int64)
+        find_places(self.offsets, own, (rows.ravel(), keys.ravel()), places.reshape(-1))
+        return places if order is None else np.where(places < 0, -1, order[places])
+
+    def _by_key(self) -> NDArray[np.int64] | None:
+        """Return the stable order by key within a row; None where the entries stand in it."""
+        if ((np.diff(self.keys) >= 0) | (np.diff(self.rows) > 0)).all():
+            return None
+        return np.lexsort((self.keys, self.rows))
 
     def look_up(self, asked: "Ragged") -> NDArray[np.float32]:
         """Return the weight that the same row has of each entry of `asked`; 0: it lacks the key."""
@@ -148,6 +152,15 @@ class Ragged:
         weights = np.zeros(len(places), np.float32)
         weights[places >= 0] = self.weights[places[places >= 0]]
         return weights
+
+    def dot(self, vectors: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the dot products of each row's vector with those of its keys, [total].
+
+        `vectors` are [rows, dim], `others` [keys, dim].
+        """
+        found = np.empty(len(self.keys), np.float32)
+        products(self.offsets, self.keys, (vectors, others), found)
+        return found
 
     def marks(self, matrix: Keys) -> NDArray[np.bool_]:
         """Return which cells of `matrix` [rows, m] hold one of the same row's keys."""

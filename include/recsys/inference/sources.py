@@ -163,7 +163,7 @@ def _find(
         "past_purchase": bought.where(on_sale[bought.keys]).best(config.past_purchases),
     }
     found = Candidates.union(customer_keys, offers)
-    scores = np.einsum("pd,pd->p", vectors[found.rows], articles.vectors[found.article_keys])
+    scores = found.articles.dot(vectors, articles.vectors)
     return replace(found, scores=scores, copurchase_scores=close.look_up(found.articles))
 
 
