@@ -50,12 +50,10 @@ def choose_best(offsets: Places, values: Floats, chosen: Places, places: Places)
 @compiled
 def _code(value: np.float32, bits: np.int32, place: int) -> np.uint64:
     """Return a number that is the smaller the larger the value, then the place, from 0, is."""
-    # All bits of a float but the sign rise with its size; 0.0 and -0.0 are equal.
+    # All bits of a float but the sign rise with its size: 0.0 and -0.0 are both 0 here.
     rising = np.int64(bits)
     if np.isnan(value):
         rising = np.int64(1 - 2**31)
-    elif value == 0:
-        rising = np.int64(0)
     elif bits < 0:
         rising = -(rising + 2**31)
     return np.uint64(2**31 - rising) << np.uint64(32) | np.uint64(place)
