@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from recsys.columns import Columns as C
 from recsys.inference.ragged import Keys, Ragged
-from recsys.inference.ragged_kernel import unite
 from recsys.inference.topk import Floats
 from recsys.schemas import CANDIDATES, SOURCES
 
@@ -34,6 +33,8 @@ class Candidates:
             customer_keys: [n].
             offers: source name -> n rows of distinct articles.
         """
+        from recsys.inference.ragged_kernel import unite
+
         starts = np.cumsum([0, *(len(offer.keys) for offer in offers.values())])
         found = unite(
             np.stack(

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from recsys.columns import PADDING_KEY
-from recsys.inference.ragged_kernel import choose_best, find_places, products
 
 Keys = NDArray[np.int32]
 
@@ -107,6 +106,8 @@ class Ragged:
 
     def best(self, limit: int) -> Self:
         """Return each row's `limit` entries of the largest weight, best first, ties by key."""
+        from recsys.inference.ragged_kernel import choose_best
+
         order = self._by_key()
         weights = self.weights if order is None else self.weights[order]
         offsets = np.zeros_like(self.offsets)
@@ -133,6 +134,8 @@ class Ragged:
 
     def places(self, rows: NDArray[np.int64], keys: Keys) -> NDArray[np.int64]:
         """Return the place of key `keys[i]` of row `rows[i]` among all entries; -1: not there."""
+        from recsys.inference.ragged_kernel import find_places
+
         rows, keys = np.broadcast_arrays(rows, keys)
         order = self._by_key()
         own = self.keys if order is None else self.keys[order]
@@ -158,6 +161,8 @@ class Ragged:
 
         `vectors` are [rows, dim], `others` [keys, dim].
         """
+        from recsys.inference.ragged_kernel import products
+
         found = np.empty(len(self.keys), np.float32)
         products(self.offsets, self.keys, (vectors, others), found)
         return found
