@@ -78,7 +78,7 @@ class Lake(Committed):
             }
         )
         self.write_text(f"{partition.folder}/{MANIFEST}", manifest.model_dump_json(indent=1))
-        self._remove_other_attempts(f"{self.root}/{partition.folder}", keep="")
+        self._remove_leftovers(f"{self.root}/{partition.folder}", keep="")
         return manifest
 
     def remove(self, partition: Partition) -> None:
@@ -142,7 +142,7 @@ class Lake(Committed):
             seconds=round(time.monotonic() - started, 3),
         )
         self.write_text(f"{partition.folder}/{MANIFEST}", manifest.model_dump_json(indent=2))
-        self._remove_other_attempts(folder, keep=attempt)
+        self._remove_leftovers(folder, keep=attempt)
 
     def put(self, draft: Draft, name: str, source: Path) -> None:
         """Move a finished local file into a draft, under `name`."""
@@ -166,10 +166,13 @@ class Lake(Committed):
             draft.schema = table.schema
             draft.rows = (draft.rows or 0) + table.num_rows
 
-    def _remove_other_attempts(self, folder: str, *, keep: str) -> None:
+    def _remove_leftovers(self, folder: str, *, keep: str) -> None:
+        """Remove other attempts, and manifests that a killed process was in the middle of."""
         for path in self.fs.ls(folder, detail=False):
             name = path.rstrip("/").rsplit("/", 1)[-1]
-            if name.startswith("attempt-") and name != keep:
+            if name.startswith(f"{MANIFEST}."):
+                self.fs.rm(path)
+            elif name.startswith("attempt-") and name != keep:
                 self.fs.rm(path, recursive=True)
 
 

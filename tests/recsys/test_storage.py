@@ -1,5 +1,6 @@
 import json
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -39,6 +40,15 @@ def test_a_rerun_replaces_the_partition_and_removes_the_old_attempt(lake: Lake) 
     assert lake.read(SALES).to_pydict() == {"article_key": [3]}
     names = sorted(path.rsplit("/", 1)[-1] for path in lake.fs.ls(f"{lake.root}/{SALES.folder}"))
     assert names == ["_manifest.json", lake.require(SALES).attempt]
+
+
+def test_a_manifest_that_was_never_finished_goes_with_the_next_write(lake: Lake) -> None:
+    write_rows(lake, [2])
+    half = Path(lake.root, SALES.folder, "_manifest.json.75f9c49b")
+    half.write_text("{", encoding="utf-8")
+    write_rows(lake, [3])
+    assert not half.exists()
+    assert lake.read(SALES).to_pydict() == {"article_key": [3]}
 
 
 def test_an_attempt_without_a_manifest_is_invisible(lake: Lake) -> None:
