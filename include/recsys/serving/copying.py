@@ -40,7 +40,7 @@ class RowStream:
 
     def __init__(self, tables: Iterable[pa.Table]) -> None:
         self.sha256 = hashlib.sha256()
-        self._parts = _ahead(self._digest(_encode(tables)))
+        self._parts = _ahead(_digested(_encode(tables), self.sha256))
         self._rest = memoryview(b"")
         self.error: Exception | None = None
 
@@ -58,11 +58,6 @@ class RowStream:
     def readline(self, size: int = READ_BYTES) -> bytes:
         """Return what `read` does: COPY asks for no lines, but psycopg2 for the method."""
         return self.read(size)
-
-    def _digest(self, parts: Iterator[Bytes]) -> Iterator[Bytes]:
-        for part in parts:
-            self.sha256.update(part)
-            yield part
 
 
 def copy_in(
@@ -89,6 +84,13 @@ def _encode(tables: Iterable[pa.Table]) -> Iterator[Bytes]:
         for batch in table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
             yield encode(batch)
     yield TRAILER
+
+
+def _digested(parts: Iterator[Bytes], sha256: "hashlib._Hash") -> Iterator[Bytes]:
+    # No method: a stream that its own thread holds on to would end there, and wait for itself.
+    for part in parts:
+        sha256.update(part)
+        yield part
 
 
 def _ahead(items: Iterator[Bytes]) -> Iterator[Bytes]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import weakref
 
 import numpy as np
 import psycopg2
@@ -55,6 +56,14 @@ def test_any_read_size_gives_the_same_bytes_and_digest():
             read += chunk
         assert read == whole
         assert stream.sha256.hexdigest() == hashlib.sha256(whole).hexdigest()
+
+
+def test_a_stream_that_nobody_reads_on_is_gone_at_once():
+    stream = RowStream(iter(TABLES))
+    stream.read(1)
+    gone = weakref.ref(stream)
+    del stream
+    assert gone() is None
 
 
 @pytest.fixture
