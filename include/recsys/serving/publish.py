@@ -37,7 +37,7 @@ class Outcome:
     explanation: str | None = None
     #: How long the transaction took that showed it; None where there was none.
     switch_ms: float | None = None
-    #: From connecting until then; what old runs take to be dropped comes after it.
+    #: From connecting until it was clear what readers see; old runs are dropped after that.
     seconds: float = 0.0
 
 

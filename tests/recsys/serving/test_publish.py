@@ -24,9 +24,19 @@ pytestmark = pytest.mark.postgres
 POPULAR_SQL = "SELECT segment, rank, article_id, score FROM recs.popular_articles ORDER BY 1, 2"
 
 
+def test_a_published_run_has_statistics(publish_day, query):
+    publish_day()
+    known = "SELECT tablename, attname FROM pg_stats WHERE schemaname = 'recs_data' ORDER BY 1, 2"
+    found = query(known, role="recs_owner")
+    assert ("lists_1", "age_band") in found
+    assert ("articles_1", "product_type_name") in found
+    assert ("lists_1", "article_keys") not in found
+
+
 def test_a_published_run_reads_back_exactly(publish_day, query):
     outcome = publish_day()
     assert (outcome.run_id, outcome.active, outcome.changed) == (1, True, True)
+    assert 1000 * outcome.seconds > outcome.switch_ms > 0
     rows = query(
         "SELECT customer_id, rank, article_id, score, reason, run_date::text, model_version"
         " FROM recs.recommendations WHERE customer_id = %s ORDER BY rank",
