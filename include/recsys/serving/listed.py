@@ -11,7 +11,8 @@ from recsys.serving.snapshot import Snapshot
 
 Keys = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
-Signatures = npt.NDArray[np.uint64]
+#: A Bloom filter of 64 bits each.
+Filters = npt.NDArray[np.uint64]
 
 
 class Listed:
@@ -29,42 +30,42 @@ class Listed:
             purchases: customer_key and article_key, without nulls, as `Snapshot.bought` has them.
         """
         bought = np.zeros(self.articles.shape, dtype=bool)
-        signatures = _sign(self.articles, self._rows)
+        filters = _filter_lists(self.articles, self._rows)
         for batch in purchases:
             customers, articles = (column.to_numpy() for column in batch.columns)
-            _mark(bought, self.articles, (self._rows, signatures), (customers, articles))
+            _mark(bought, self.articles, (self._rows, filters), (customers, articles))
         return bought
 
 
 @compiled
-def _bits(article: int) -> np.uint64:
-    """Return one or two of 64 bits."""
+def _hash(article: int) -> np.uint64:
+    """Return the bits of a key in a Bloom filter: one or two of 64."""
     return np.uint64(1) << np.uint64(article & 63) | np.uint64(1) << np.uint64(article >> 6 & 63)
 
 
 @compiled
-def _sign(listed: Keys, rows: Keys) -> Signatures:
-    """Return the bits of the articles of each customer's list, by key; 0 where no customer is."""
-    signatures = np.zeros(len(rows), np.uint64)
+def _filter_lists(listed: Keys, rows: Keys) -> Filters:
+    """Return a filter of each customer's list, [customer keys]; 0 where no customer is."""
+    filters = np.zeros(len(rows), np.uint64)
     for key in range(len(rows)):
         if rows[key] >= 0:
             for place in range(listed.shape[1]):
-                signatures[key] |= _bits(listed[rows[key], place])
-    return signatures
+                filters[key] |= _hash(listed[rows[key], place])
+    return filters
 
 
 @compiled
 def _mark(
-    bought: Mask, listed: Keys, by_key: tuple[Keys, Signatures], purchases: tuple[Keys, Keys]
+    bought: Mask, listed: Keys, by_key: tuple[Keys, Filters], purchases: tuple[Keys, Keys]
 ) -> None:
-    rows, signatures = by_key
+    rows, filters = by_key
     customers, articles = purchases
     for at in range(len(customers)):
         # A negative key is a large number, and no customer's.
         customer, article = np.uint32(customers[at]), articles[at]
-        bits = _bits(article)
+        bits = _hash(article)
         # Nine purchases of ten need no look at the list, which is seldom in a processor's cache.
-        if customer >= np.uint32(len(rows)) or signatures[customer] & bits != bits:
+        if customer >= np.uint32(len(rows)) or filters[customer] & bits != bits:
             continue
         row, found = np.uint32(rows[customer]), 0
         for place in range(listed.shape[1]):
