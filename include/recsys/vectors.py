@@ -21,11 +21,11 @@ def at(builder: Any, start: Any, offset: Any, kind: Any) -> Any:
 
 
 def load(builder: Any, start: Any, kind: Any, offset: int = 0) -> Any:
-    """Return what is `offset` bytes after an address."""
+    """Return what is `offset` bytes after an address, which is even."""
     return builder.load(at(builder, start, ir.IntType(64)(offset), kind), align=2)
 
 
-def same(builder: Any, value: Any, count: int) -> Any:
+def broadcast(builder: Any, value: Any, count: int) -> Any:
     """Return a vector of one value."""
     nothing = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
     first = builder.insert_element(nothing, value, ir.IntType(64)(0))
@@ -40,7 +40,7 @@ def reaching(_context: Any, _start: Any, _bar: Any) -> Any:
     def emit(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         wide = ir.VectorType(ir.FloatType(), 64)
         values = builder.load(builder.inttoptr(arguments[0], wide.as_pointer()), align=4)
-        bars = same(builder, arguments[1], 64)
+        bars = broadcast(builder, arguments[1], 64)
         return builder.bitcast(builder.fcmp_ordered(">=", values, bars), ir.IntType(64))
 
     return types.uint64(types.intp, types.float32), emit

@@ -12,7 +12,7 @@ from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 
-from recsys.vectors import at, instruction, load, same
+from recsys.vectors import at, broadcast, instruction, load
 
 #: Candidates that stand together, and dims of one step.
 SIDE = 32
@@ -66,7 +66,8 @@ def multiply(_context: Any, _queries: Any, _candidates: Any, _found: Any) -> Any
         sums = _sums_of_products(builder, (rows, stride), (columns, steps), first)
         for row, pair in enumerate(sums):
             bar, error = (
-                same(builder, load(builder, start, _FLOAT, 4 * row), 16) for start in (bars, errors)
+                broadcast(builder, load(builder, start, _FLOAT, 4 * row), 16)
+                for start in (bars, errors)
             )
             reached = []
             for half, (total, inverse) in enumerate(zip(pair, halves, strict=True)):
@@ -101,7 +102,7 @@ def _sums_of_products(builder: Any, queries: Any, candidates: Any, starts: Any) 
             halves = [load(builder, column, _INTS, 128 * quad + 64 * half) for half in range(2)]
             for query, pair in enumerate(sums):
                 place = builder.add(row, builder.mul(stride, _WORD(query)))
-                dims = same(builder, load(builder, place, _INT, QUAD * quad), 16)
+                dims = broadcast(builder, load(builder, place, _INT, QUAD * quad), 16)
                 for half, total in zip(halves, pair, strict=True):
                     added = (builder.load(total), dims, half)
                     builder.store(_emit(builder, "vpdpbusd.512", *added, returns=_INTS), total)

@@ -9,7 +9,7 @@ from numba.core import cgutils
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
-from recsys.vectors import at, instruction, load, lowest_bit, same
+from recsys.vectors import at, broadcast, instruction, load, lowest_bit
 
 if TYPE_CHECKING:
     from recsys.models.forest import Forest
@@ -48,7 +48,7 @@ def count_cuts(_context: Any, _values: Any, _cuts: Any, _codes: Any) -> Any:
         counts = new(builder, ir.Constant(wide, [0] * SIDE))
         with cgutils.for_range(builder, end, start=start) as loop:
             cut = load(builder, _item(builder, cuts, loop.index, 4), ir.FloatType())
-            above = builder.fcmp_ordered(">", values, same(builder, cut, SIDE))
+            above = builder.fcmp_ordered(">", values, broadcast(builder, cut, SIDE))
             builder.store(builder.sub(builder.load(counts), builder.sext(above, wide)), counts)
         codes = builder.trunc(builder.load(counts), CODES)
         missing = builder.fcmp_unordered("uno", values, values)
@@ -84,10 +84,10 @@ def pass_tests(_context: Any, _codes: Any, _tests: Any, masks: Any, _left: Any) 
             row = _item(builder, arguments[0], builder.zext(plane, _WORD), 2 * SIDE)
             place = load(builder, _item(builder, places, loop.index, 2), ir.IntType(16))
             passed = builder.icmp_unsigned(
-                "<=", load(builder, row, CODES), same(builder, place, SIDE)
+                "<=", load(builder, row, CODES), broadcast(builder, place, SIDE)
             )
             mask = builder.load(builder.gep(array.data, [loop.index]))
-            kept = builder.select(passed, every, same(builder, mask, SIDE))
+            kept = builder.select(passed, every, broadcast(builder, mask, SIDE))
             builder.store(builder.and_(builder.load(bits), kept), bits)
         builder.store(builder.load(bits), at(builder, arguments[3], _WORD(0), words), align=2)
         return context.get_dummy_value()
