@@ -35,16 +35,15 @@ class Candidates:
         """
         from recsys.inference.ragged_kernel import unite
 
-        starts = np.cumsum([0, *(len(offer.keys) for offer in offers.values())])
-        found = unite(
-            np.stack(
-                [o.offsets + start for o, start in zip(offers.values(), starts, strict=False)]
-            ),
+        lengths = [len(offer.keys) for offer in offers.values()]
+        starts = np.cumsum([0, *lengths[:-1]])
+        offsets, article_keys, sources = unite(
+            np.stack([offer.offsets for offer in offers.values()]) + starts[:, None],
             np.concatenate([offer.keys for offer in offers.values()]),
             np.array([SOURCES[name] for name in offers], np.int32),
         )
-        nothing = np.full(len(found[1]), np.nan, np.float32)
-        return cls(customer_keys, found[0], found[1], nothing, nothing.copy(), found[2])
+        tower, copurchase = np.full((2, len(article_keys)), np.nan, np.float32)
+        return cls(customer_keys, offsets, article_keys, tower, copurchase, sources)
 
     @classmethod
     def from_table(cls, table: pa.Table) -> Self:

@@ -109,11 +109,11 @@ class Ragged:
         from recsys.inference.ragged_kernel import choose_best
 
         order = self._by_key()
-        weights = self.weights if order is None else self.weights[order]
+        values = rising(self.weights if order is None else self.weights[order])
         offsets = np.zeros_like(self.offsets)
         np.cumsum(np.minimum(self.lengths, limit), out=offsets[1:])
         best = np.empty(offsets[-1], np.int64)
-        choose_best(self.offsets, weights, offsets, best)
+        choose_best(self.offsets, values, offsets, best)
         best = best if order is None else order[best]
         return type(self)(offsets, self.keys[best], self.weights[best])
 
@@ -182,7 +182,11 @@ def descending(rows: NDArray[np.int64], values: NDArray[np.float32]) -> NDArray[
         rows: [n], in [0, 2**31).
         values: [n].
     """
+    return np.argsort((rows << 32) - rising(values).astype(np.int64), kind="stable")
+
+
+def rising(values: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Return whole numbers that rise as values do and are equal where these are; NaN is -inf."""
     # Adding zero makes -0.0 equal to 0.0.
     bits = (np.where(np.isnan(values), np.float32(-np.inf), values) + np.float32(0)).view(np.int32)
-    rising = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
-    return np.argsort((rows << 32) - rising.astype(np.int64), kind="stable")
+    return np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)

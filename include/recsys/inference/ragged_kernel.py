@@ -1,86 +1,37 @@
 """What is done with rows of different lengths entry by entry, by compiled code."""
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
+from recsys.inference.topk_exact import dot
 
 Floats = NDArray[np.float32]
 Keys = NDArray[np.int32]
 Places = NDArray[np.int64]
-Codes = NDArray[np.uint64]
+Values = NDArray[np.int32]
 
-LOW = np.uint64(0xFFFFFFFF)
+LOW = np.int64(0xFFFFFFFF)
 
 
 @compiled
-def choose_best(offsets: Places, values: Floats, chosen: Places, places: Places) -> None:
+def choose_best(offsets: Places, values: Values, chosen: Places, places: Places) -> None:
     """Write the places of each row's entries of the largest values, best first, ties as they stand.
-
-    NaN counts as less than all numbers.
 
     Args:
         offsets: [rows + 1], of the entries.
-        values: [entries], at most 2**32 a row.
+        values: int32 [entries], fewer than 2**31 a row.
         chosen: [rows + 1], offsets of what is written: no more than a row has.
         places: [chosen[-1]].
     """
-    longest = 1
+    codes = np.empty(len(values), np.int64)
     for row in range(len(offsets) - 1):
-        longest = max(longest, chosen[row + 1] - chosen[row])
-    heap = np.empty(longest, np.uint64)
-    bits = values.view(np.int32)
-    for row in range(len(offsets) - 1):
-        start, size, count = offsets[row], 0, chosen[row + 1] - chosen[row]
-        for entry in range(start, offsets[row + 1]):
-            code = _code(values[entry], bits[entry], entry - start)
-            if size < count:
-                _rise(heap, size, code)
-                size += 1
-            elif count and code < heap[0]:
-                _sink(heap, size, code)
-        while size:
-            size -= 1
-            places[chosen[row] + size] = start + np.int64(heap[0] & LOW)
-            _sink(heap, size, heap[size])
-
-
-@compiled
-def _code(value: np.float32, bits: np.int32, place: int) -> np.uint64:
-    """Return a number that is the smaller the larger the value, then the place, from 0, is."""
-    # All bits of a float but the sign rise with its size: 0.0 and -0.0 are both 0 here.
-    rising = np.int64(bits)
-    if np.isnan(value):
-        rising = np.int64(1 - 2**31)
-    elif bits < 0:
-        rising = -(rising + 2**31)
-    return np.uint64(2**31 - rising) << np.uint64(32) | np.uint64(place)
-
-
-@compiled
-def _rise(heap: Codes, at: int, code: np.uint64) -> None:
-    """Add a number to a heap of `at` numbers, whose largest is first."""
-    while at and heap[(at - 1) >> 1] < code:
-        heap[at] = heap[(at - 1) >> 1]
-        at = (at - 1) >> 1
-    heap[at] = code
-
-
-@compiled
-def _sink(heap: Codes, size: int, code: np.uint64) -> None:
-    """Put a number in the place of the largest of a heap of `size` numbers."""
-    at, below = 0, 1
-    while below < size:
-        if below + 1 < size and heap[below + 1] > heap[below]:
-            below += 1
-        if heap[below] <= code:
-            break
-        heap[at] = heap[below]
-        at, below = below, 2 * below + 1
-    if size:
-        heap[at] = code
+        start, end = offsets[row], offsets[row + 1]
+        for entry in range(start, end):
+            codes[entry] = (entry - start) - (np.int64(values[entry]) << 32)
+        codes[start:end].sort()
+        for at in range(chosen[row + 1] - chosen[row]):
+            places[chosen[row] + at] = start + (codes[start + at] & LOW)
 
 
 @compiled
@@ -150,9 +101,9 @@ def unite(offsets: Places, keys: Keys, bits: Keys) -> tuple[Places, Keys, Keys]:
     return united, found[:size].copy(), by[:size].copy()
 
 
-@partial(compiled, fastmath={"reassoc", "contract"})
+@compiled
 def products(offsets: Places, keys: Keys, vectors: tuple[Floats, Floats], found: Floats) -> None:
-    """Write the dot product of each row's vector with those of its entries, [entries].
+    """Write the dot product of each row's vector with those of its entries.
 
     Args:
         offsets: [rows + 1], of the entries.
@@ -163,7 +114,4 @@ def products(offsets: Places, keys: Keys, vectors: tuple[Floats, Floats], found:
     own, others = vectors
     for row in range(len(offsets) - 1):
         for entry in range(offsets[row], offsets[row + 1]):
-            total = np.float32(0)
-            for dim in range(own.shape[1]):
-                total += own[row, dim] * others[keys[entry], dim]
-            found[entry] = total
+            found[entry] = dot((own, row), (others, keys[entry]))

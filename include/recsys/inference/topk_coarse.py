@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recsys.errors import DataError
-from recsys.inference.ragged import Keys
+from recsys.inference.ragged import Keys, rising
 from recsys.inference.topk_exact import Codes
 from recsys.inference.topk_held import Task, hold
 from recsys.inference.topk_instructions import QUAD, ROWS, SIDE, has_vnni
@@ -184,8 +184,7 @@ def _one_blas_thread() -> Iterator[None]:
 
 def encode(keys: Keys, scores: Floats) -> Codes:
     """Return whole numbers that rise as a score falls and, among equal ones, as the key rises."""
-    bits = scores.view(np.int32).astype(np.int64)
-    return keys - (np.where(bits < 0, bits ^ 0x7FFFFFFF, bits) << 32)
+    return np.asarray(keys - (rising(scores).astype(np.int64) << 32))
 
 
 def decode(codes: Codes) -> tuple[Keys, Floats]:

@@ -28,7 +28,7 @@ def exact_codes(queries: Floats, candidates: Floats, query: int, keys: Keys) -> 
             for line in range(0, length, 64):
                 fetch(start + keys[at + AHEAD] * length + line)
         # Adding zero makes -0.0 equal to 0.0.
-        scores[at] = np.float32(_dot((queries, query), (candidates, key))) + np.float32(0)
+        scores[at] = np.float32(dot((queries, query), (candidates, key))) + np.float32(0)
         rising = np.int64(bits[at])
         codes[at] = key - ((rising if rising >= 0 else rising ^ 0x7FFFFFFF) << 32)
     return codes
@@ -67,7 +67,7 @@ def in_order(codes: Codes, k: int) -> Codes:
 
 
 @partial(compiled, fastmath={"reassoc", "contract"})
-def _dot(one: tuple[Floats, int], other: tuple[Floats, int]) -> float:
+def dot(one: tuple[Floats, int], other: tuple[Floats, int]) -> float:
     """Return the dot product of two rows of float32 in float64, several sums at a time.
 
     The rows are not cut out of their arrays: Numba would count who uses these, for each product.
