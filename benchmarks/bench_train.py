@@ -9,13 +9,14 @@ with 4 negatives each.
 
 1. Full size: examples are prepared and an epoch is trained in one process; where an epoch takes
    more than six minutes, the batches of six minutes, scaled. Reading the lake is not part of it.
-2. Beside tensorflow-recommenders: a sample of those positives, with all customers that bought and
-   all articles, through this project's `Trainer` and through the library's two-tower model in an
-   environment of its own (see `train.peer_tfrs`), one process after the other. Counted are
-   positives a second: a pair of a customer and an article bought. Both have embeddings and vectors
-   of 32, towers of 128 units, batches of 1,024, Adam, float32. Of each positive this project also
-   reads the history, scores four sampled negatives and trains the ranker; the library's model has
-   an embedding for each customer instead, all of whose moments Adam moves at every step.
+2. Beside tensorflow-recommenders: all positives of a sample of customers, each of a week, with all
+   customers that bought and all articles, through this project's `Trainer` and through the
+   library's two-tower model in an environment of its own (see `train.peer_tfrs`), one process after
+   the other. Counted are positives a second: a pair of a customer and an article bought. Both have
+   embeddings and vectors of 32, towers of 128 units, batches of 1,024, Adam, float32. Of each
+   positive this project also scores four sampled negatives and trains the ranker, and of its
+   customer it reads the history; the library's model has an embedding for each customer instead,
+   all of whose moments Adam moves at every step.
 3. How soon both recommend well (see `train.learning`): real purchases, The Complete Journey before
    2017-12-04. After each epoch the towers of each side make lists for customers of the week after
    the last one trained on; the time is that of the epochs until their NDCG@12 is 95 % of the least
@@ -162,9 +163,10 @@ def _size(share: float) -> Size:
 
 
 def _sample(work: Path, positives: int) -> None:
-    """Write which positives both sides train on."""
-    count = len(np.load(work / "customer_rows.npy", mmap_mode="r"))
-    rows = np.random.default_rng(1).choice(count, min(positives, count), replace=False)
+    """Write which positives both sides train on: all of a week's, of customers drawn at random."""
+    customers = np.load(work / "customer_rows.npy")
+    turns = np.random.default_rng(1).permutation(customers.max() + 1)
+    rows = np.argsort(turns[customers], kind="stable")[:positives]
     np.save(work / "rows.npy", np.sort(rows))
 
 

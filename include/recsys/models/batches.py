@@ -138,11 +138,14 @@ def batches(examples: Examples, batch_size: int, generator: np.random.Generator)
     """Yield row numbers int32 [<= batch_size] of one epoch, in a new order each time.
 
     A batch comes from one snapshot: its in-batch negatives are articles of the same weeks, seen as
-    of the same day, so that no article gives itself away by its date.
+    of the same day, so that no article gives itself away by its date. Positives of a customer
+    follow each other, so that a batch reads its history once for all of them.
     """
     plan: list[Int32] = []
     for snapshot in np.unique(examples.snapshots):
-        rows = generator.permutation(np.flatnonzero(examples.snapshots == snapshot))
+        rows = np.flatnonzero(examples.snapshots == snapshot)
+        turns = generator.permutation(len(examples.customer_numbers))[examples.customer_rows[rows]]
+        rows = rows[np.argsort(turns, kind="stable")]
         count = -(-len(rows) // batch_size)
         plan += np.array_split(rows.astype(np.int32), count)
     for i in generator.permutation(len(plan)):

@@ -38,44 +38,35 @@ def correct_sampling(logits: Any, probabilities: Any) -> Any:
     return logits - tf.math.log(tf.maximum(probabilities, 1e-9))
 
 
-def accidental_hits(customers: Any, places: Any) -> Any:
-    """Return bool [batch, u]: which distinct article is no negative of a row.
+def negatives(logits: Any, people: Any, places: Any) -> Any:
+    """Return the log of the sum of exp(logit) over each customer's in-batch negatives, [c].
 
-    Its customer bought the article, in this or in any other row of the batch. The row's own
-    positive is False.
+    These are the batch's articles but for what the customer bought in it: accidental hits.
 
     Args:
-        customers: int32 [batch].
-        places: int32 [batch], each row's positive as a number of the u distinct articles.
+        logits: [c, u], corrected, of c customers and the batch's distinct articles.
+        people: int32 [batch], each row's customer as a number of the c.
+        places: int32 [batch], each row's positive as a number of the u.
     """
-    _, people = tf.unique(customers)
-    count = tf.reduce_max(places) + 1
-    bought = tf.scatter_nd(
-        tf.stack([people, places], axis=1),
-        tf.ones_like(places),
-        [tf.reduce_max(people) + 1, count],
-    )
-    own = tf.one_hot(places, count, on_value=True, off_value=False)
-    return (tf.gather(bought, people) > 0) & ~own
+    purchases = tf.stack([people, places], axis=1)
+    bought = tf.scatter_nd(purchases, tf.ones_like(places), tf.shape(logits)) > 0
+    return tf.reduce_logsumexp(tf.where(bought, MASKED, logits), axis=1)
 
 
-def retrieval_loss(
-    logits: Any, places: Any, hits: Any, *, sampled_logits: Any, sampled_is_real: Any
-) -> Any:
+def retrieval_loss(logits: Any, is_real: Any, in_batch: Any) -> Any:
     """Return the mean of -log(softmax probability of the row's own positive).
 
     Args:
-        logits: [batch, u], corrected, of the batch's distinct articles.
-        places: int32 [batch], where each row's positive stands among them.
-        hits: bool [batch, u], what `accidental_hits` returned; these get probability 0.
-        sampled_logits: [batch, k], corrected, of each row's sampled negatives.
-        sampled_is_real: bool [batch, k], False on padding, which gets probability 0.
+        logits: [batch, 1 + k], corrected, of each row's positive and of its sampled negatives.
+        is_real: bool [batch, 1 + k], False on padding, which gets probability 0.
+        in_batch: [batch], what `negatives` returned of each row's customer.
     """
-    in_batch = tf.where(hits, MASKED, logits)
-    sampled = tf.where(sampled_is_real, sampled_logits, MASKED)
-    candidates = tf.concat([in_batch, sampled], axis=1)
+    logits = tf.where(is_real, logits, MASKED)
+    candidates = tf.concat([logits, in_batch[:, None]], axis=1)
     return tf.reduce_mean(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=places, logits=candidates)
+        tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=tf.zeros_like(in_batch, tf.int32), logits=candidates
+        )
     )
 
 

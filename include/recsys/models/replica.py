@@ -45,7 +45,8 @@ class Replica:
     def learn(self, rows: Any) -> tuple[Any, list[Any]]:
         """Return both losses [2] of the positives `rows` [batch], and a gradient a variable."""
         table, *others = self.variables
-        unique, places = self._articles(rows)
+        buyers = tf.unique(self._get("customer_rows", rows))
+        unique, places = self._articles(rows, buyers.y)
         rows_of_table = self.network.article_categories.rows(
             self._get("article_categories", unique)
         )
@@ -55,7 +56,7 @@ class Replica:
             # The gradient goes no further than the sums of embeddings: one row an article.
             tape.watch(categories)
             contents = self.network.with_images(categories, self._get("image_vectors", unique))
-            retrieval, ranking = self.losses(rows, contents, places)
+            retrieval, ranking = self.losses(rows, buyers, contents, places)
             total = self.config.retrieval_weight * retrieval + self.config.ranking_weight * ranking
             total *= self.weights[self._snapshot(rows)]
         gradient, *rest = tape.gradient(
@@ -66,62 +67,62 @@ class Replica:
             dense(*pair) for pair in zip(gradients, self.variables, strict=True)
         ]
 
-    def losses(self, rows: Any, contents: Any, places: Any) -> tuple[Any, Any]:
+    def losses(self, rows: Any, buyers: Any, contents: Any, places: Any) -> tuple[Any, Any]:
         """Return the retrieval and the ranking loss of the positives `rows` [batch].
 
-        `contents` [u, dim] is of the batch's articles, `places` what `_articles` returned. A ranker
-        of weight 0 is left out, and its loss 0.
+        `buyers` are the rows of the batch's customers `y` [c], and whose each positive is `idx`
+        [batch]; `contents` [u, dim] is of its articles, `places` what `_articles` returned. A
+        ranker of weight 0 is left out, and its loss 0.
         """
         keys = self._get("articles", rows)
         statistics = keys + self._snapshot(rows) * self.articles
         count = 1 + tf.size(keys)
-        customers = self._customers(rows, contents, places[count:])
-        articles, parts = self._candidates(statistics, contents, places[1:count])
-        retrieval = self._retrieval_loss(
-            customers[0], articles, keys, presence=self._presence(keys, statistics), rows=rows
-        )
+        vectors, parts = self._customers(buyers.y, contents, places[count:])
+        candidates = self._candidates(statistics, contents, places[1:count])
+        presence = self._presence(keys, statistics)
+        retrieval = self._retrieval_loss(vectors, buyers.idx, candidates[0], keys, presence)
         if not self.config.ranking_weight:
             return retrieval, tf.zeros_like(retrieval)
-        logits = self.network.rank_pairs(
-            customers, (articles, parts), tf.cast(self._get("interactions", rows), tf.float32)
-        )
+        customers = tf.gather(vectors, buyers.idx), tf.gather(parts, buyers.idx)
+        interactions = tf.cast(self._get("interactions", rows), tf.float32)
+        logits = self.network.rank_pairs(customers, candidates, interactions)
         labels = tf.one_hot(tf.zeros_like(rows), tf.shape(keys)[1])
         return retrieval, losses.ranking_loss(logits, labels, keys != PADDING_KEY)
 
     def _retrieval_loss(
-        self, customers: Any, articles: Any, keys: Any, *, presence: Any, rows: Any
+        self, customers: Any, people: Any, articles: Any, keys: Any, presence: Any
     ) -> Any:
+        """Return the softmax loss of customers [c, dim] and articles [batch, 1 + k, dim].
+
+        `people` int32 [batch] says whose each row of `articles` is; `keys` and `presence`
+        [batch, 1 + k] are of these.
+        """
         firsts, places = losses.distinct(keys[:, 0])
         positives = tf.gather(articles[:, 0], firsts)
         in_batch = tf.matmul(customers, positives, transpose_b=True)
-        sampled = tf.einsum("bd,bkd->bk", customers, articles[:, 1:])
-        in_batch, sampled = (logits / self.config.temperature for logits in (in_batch, sampled))
+        own = tf.einsum("bd,bkd->bk", tf.gather(customers, people), articles)
+        in_batch, own = (logits / self.config.temperature for logits in (in_batch, own))
         if self.corrects_sampling:
             in_batch = losses.correct_sampling(in_batch, tf.gather(presence[:, 0], firsts))
-            sampled = losses.correct_sampling(sampled, presence[:, 1:])
-        return losses.retrieval_loss(
-            in_batch,
-            places,
-            losses.accidental_hits(self._get("customer_rows", rows), places),
-            sampled_logits=sampled,
-            sampled_is_real=keys[:, 1:] != PADDING_KEY,
-        )
+            own = losses.correct_sampling(own, presence)
+        rest = losses.negatives(in_batch, people, places)
+        return losses.retrieval_loss(own, keys != PADDING_KEY, tf.gather(rest, people))
 
-    def _articles(self, rows: Any) -> tuple[Any, Any]:
+    def _articles(self, rows: Any, customer_rows: Any) -> tuple[Any, Any]:
         """Return the keys of all the articles of a batch [u], and where each one stands in them.
 
-        Each article's content is made once a batch. `places` int32 [1 + batch * (1 + k + L)] is of
-        padding, which comes first and stays number 0, then of the pairs, then of the histories.
+        Each article's content is made once a batch. `places` int32 [1 + batch * (1 + k) + c * L] is
+        of padding, which comes first and stays number 0, then of the pairs of `rows` [batch], then
+        of the histories of the customers [c].
         """
-        recent = self._get("recent_articles", self._get("customer_rows", rows))
+        recent = self._get("recent_articles", customer_rows)
         keys = tf.reshape(self._get("articles", rows), [-1])
         every = tf.concat([[PADDING_KEY], keys, tf.reshape(recent, [-1])], axis=0)
         unique, places = tf.unique(every)
         return unique, places
 
-    def _customers(self, rows: Any, contents: Any, recent: Any) -> tuple[Any, Any]:
-        """Return vectors [batch, dim], and what the ranker makes of them [batch, first]."""
-        customer_rows = self._get("customer_rows", rows)
+    def _customers(self, customer_rows: Any, contents: Any, recent: Any) -> tuple[Any, Any]:
+        """Return vectors [c, dim], and what the ranker makes of them [c, first]."""
         numbers = self._get("customer_numbers", customer_rows)
         days = self._get("recent_days", customer_rows)
         vectors = self.network.customer_vectors(

@@ -72,12 +72,13 @@ class Trainer:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])  # type: ignore[untyped-decorator]
     def step(self, rows: Any) -> Any:
         """Learn from the positives `rows` [batch], of one snapshot; return both losses, [2]."""
-        count = len(self.replicas)
+        count, size = len(self.replicas), tf.size(rows)
         found, shares = [], []
         for number, replica in enumerate(self.replicas):
             with tf.device(replica.device):
                 # A batch of fewer positives than devices still has one for each.
-                own = rows[number % tf.size(rows) :: count]
+                start = number * size // count
+                own = rows[start : tf.maximum((number + 1) * size // count, start + 1)]
                 found.append(replica.learn(own))
                 shares.append(tf.cast(tf.size(own), tf.float32))
         losses, gradients = zip(*found, strict=True)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from recsys import schemas
 from recsys.examples.encode import Encoder
-from recsys.models.batches import batches, collect_examples, read_positives
+from recsys.models.batches import Examples, batches, collect_examples, read_positives
 from recsys.models.inputs import Snapshot
 
 DAY, LATER = date(2020, 9, 2), date(2020, 9, 9)
@@ -95,3 +95,15 @@ def test_an_epoch_visits_every_positive_once_and_no_batch_mixes_snapshots(
     assert all(np.array_equal(a, b) for a, b in zip(epoch, again, strict=True))
     other = list(batches(examples, 100, np.random.default_rng(2)))
     assert not all(np.array_equal(a, b) for a, b in zip(epoch, other, strict=True))
+
+
+def test_positives_of_a_customer_follow_each_other(examples: tuple[Examples, Encoder]) -> None:
+    data, _ = examples  # six positives a customer
+    generator = np.random.default_rng(1)
+    orders = []
+    for _ in range(2):
+        (rows,) = batches(data, len(data), generator)
+        people = data.customer_rows[rows].reshape(-1, 6)
+        assert (people == people[:, :1]).all()
+        orders.append(people[:, 0].tolist())
+    assert orders[0] != orders[1]

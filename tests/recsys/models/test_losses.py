@@ -48,16 +48,9 @@ def test_corrected_scores_recover_the_known_probabilities_of_a_toy() -> None:
             logits = losses.correct_sampling(
                 tf.gather(scores, candidates), tf.gather(chances, candidates)
             )
-            logits = tf.tile(logits[None], [9, 1])
-            nobody = tf.zeros_like(logits, tf.bool)
-            nothing = tf.zeros([9, 0])
-            loss = losses.retrieval_loss(
-                logits,
-                places,
-                nobody,
-                sampled_logits=nothing,
-                sampled_is_real=tf.zeros([9, 0], tf.bool),
-            )
+            rest = losses.negatives(tf.tile(logits[None], [9, 1]), tf.range(9), places)
+            own = tf.gather(logits, places)[:, None]
+            loss = losses.retrieval_loss(own, tf.ones_like(own, tf.bool), rest)
         optimizer.apply([tape.gradient(loss, scores)], [scores])
 
     average = np.zeros(3)
@@ -69,42 +62,36 @@ def test_corrected_scores_recover_the_known_probabilities_of_a_toy() -> None:
     assert found == pytest.approx(p, abs=0.04)
 
 
-def test_accidental_hits_are_what_the_customer_bought_in_this_batch() -> None:
-    # Articles 21, 22, 21, 23 in the rows: numbers 0, 1, 0, 2.
-    hits = losses.accidental_hits(tf.constant([7, 7, 8, 9]), tf.constant([0, 1, 0, 2]))
-    assert hits.numpy().tolist() == [
-        [False, True, False],  # customer 7 bought 21 and 22; 21 is this row's own
-        [True, False, False],
-        [False, False, False],
-        [False, False, False],
-    ]
+def test_negatives_are_what_the_customer_did_not_buy_in_this_batch() -> None:
+    # Customer 0 bought articles 0 and 1 of three, customer 1 article 0, customer 2 all of them.
+    people, places = tf.constant([0, 0, 1, 2, 2, 2]), tf.constant([0, 1, 0, 0, 1, 2])
+    logits = tf.constant([[50.0, 60.0, 3.0], [70.0, 0.0, np.log(2)], [1.0, 2.0, 3.0]])
+    found = losses.negatives(logits, people, places).numpy()
+    assert found[:2] == pytest.approx([3.0, np.log(3)])
+    assert found[2] < -1e8
 
 
-def test_accidental_hits_and_padding_get_probability_zero() -> None:
+def test_negatives_and_samples_share_a_softmax_without_padding() -> None:
     loss = losses.retrieval_loss(
-        tf.constant([[0.0, 50.0], [0.0, 0.0]]),
-        tf.constant([0, 1]),
-        tf.constant([[False, True], [False, False]]),
-        sampled_logits=tf.constant([[90.0], [0.0]]),
-        sampled_is_real=tf.constant([[False], [True]]),
+        tf.constant([[0.0, 90.0], [0.0, 0.0]]),
+        tf.constant([[True, False], [True, True]]),
+        tf.constant([losses.MASKED, np.log(2)]),
     )
-    # Row 0 is left with its positive alone: loss 0. Row 1 has three equal candidates: log 3.
-    assert loss.numpy() == pytest.approx(np.log(3) / 2)
+    # Row 0 is left with its positive alone: loss 0. Row 1 has four equal candidates: log 4.
+    assert loss.numpy() == pytest.approx(np.log(4) / 2)
 
 
-def test_masked_logits_have_no_gradient() -> None:
-    logits = tf.Variable([[0.0, 50.0], [0.0, 0.0]])
+def test_what_a_customer_bought_has_no_gradient_as_a_negative() -> None:
+    logits = tf.Variable([[0.0, 50.0, 0.0], [0.0, 0.0, 0.0]])
     with tf.GradientTape() as tape:
-        loss = losses.retrieval_loss(
-            logits,
-            tf.constant([0, 1]),
-            tf.constant([[False, True], [False, False]]),
-            sampled_logits=tf.constant([[90.0], [0.0]]),
-            sampled_is_real=tf.constant([[False], [True]]),
-        )
+        people, places = tf.constant([0, 0, 1, 1, 1]), tf.constant([0, 1, 0, 1, 2])
+        rest = tf.gather(losses.negatives(logits, people, places), people)
+        own = tf.zeros([5, 1])
+        loss = losses.retrieval_loss(own, tf.ones_like(own, tf.bool), rest)
     gradient = tape.gradient(loss, logits).numpy()
-    assert np.isfinite(gradient).all()
-    assert gradient[0].tolist() == [0.0, 0.0]
+    # Both rows of customer 0 have the third article, as likely as their own, as a negative.
+    assert gradient[0] == pytest.approx([0.0, 0.0, 2 * 0.5 / 5])
+    assert gradient[1].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_the_ranking_loss_is_a_mean_over_real_pairs() -> None:

@@ -35,7 +35,7 @@ def test_two_devices_with_the_same_positives_learn_what_one_learns(
     one, two = make_trainer(examples), make_trainer(examples, *TWO)
     rows = np.arange(40, dtype=np.int32)
     for _ in range(3):
-        found = one.step(tf.constant(rows)), two.step(tf.constant(np.repeat(rows, 2)))
+        found = one.step(tf.constant(rows)), two.step(tf.constant(np.tile(rows, 2)))
         np.testing.assert_allclose(*found, rtol=1e-5)
     for mine, other in zip(*(t.network.get_weights() for t in (one, two)), strict=True):
         np.testing.assert_allclose(mine, other, rtol=0, atol=1e-5)
@@ -44,9 +44,20 @@ def test_two_devices_with_the_same_positives_learn_what_one_learns(
 def test_each_device_has_its_share_and_counts_by_it(examples: tuple[Examples, Encoder]) -> None:
     rows = np.arange(41, dtype=np.int32)
     trainers = [make_trainer(examples, *devices) for devices in ((), (), TWO)]
-    parts = rows[::2], rows[1::2], rows
+    parts = rows[:20], rows[20:], rows
     *shares, losses = (t.step(tf.constant(p)) for t, p in zip(trainers, parts, strict=True))
-    np.testing.assert_allclose(losses, (21 * shares[0] + 20 * shares[1]) / 41, rtol=1e-5)
+    np.testing.assert_allclose(losses, (20 * shares[0] + 21 * shares[1]) / 41, rtol=1e-5)
+
+
+def test_losses_do_not_depend_on_the_order_of_positives(
+    examples: tuple[Examples, Encoder],
+) -> None:
+    rows = np.arange(60, dtype=np.int32)  # of ten customers, one after the other
+    trainers = [make_trainer(examples) for _ in range(2)]
+    for _ in range(2):
+        mixed = np.random.default_rng(1).permutation(rows)
+        found = (t.step(tf.constant(p)) for t, p in zip(trainers, (rows, mixed), strict=True))
+        np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 def test_fewer_positives_than_devices_are_no_nan(examples: tuple[Examples, Encoder]) -> None:
