@@ -1,7 +1,7 @@
 """How fast the models train, beside tensorflow-recommenders, and an epoch of H&M's size.
 
-Usage: python -m benchmarks.bench_train [--share 1] [--positives 131072] [--epochs 3]
-    [--learning-epochs 8] [--work F]
+Usage: python -m benchmarks.bench_train [--share 1] [--positives 131072] [--rounds 3]
+    [--epochs 3] [--learning-epochs 8] [--work F]
 
 Data of the first two parts are synthetic (see `train.synthetic`): 105,542 articles, 1,371,980
 customers with histories of up to 64 articles, and the 3.3 million positives of 12 weekly snapshots,
@@ -11,10 +11,10 @@ with 4 negatives each.
    more than six minutes, the batches of six minutes, scaled. Reading the lake is not part of it.
 2. Beside tensorflow-recommenders: all positives of a sample of customers, each of a week, with all
    customers that bought and all articles, through this project's `Trainer` and through the
-   library's two-tower model in an environment of its own (see `train.peer_tfrs`), one process after
-   the other. Counted are positives a second: a pair of a customer and an article bought. Both have
-   embeddings and vectors of 32, towers of 128 units, batches of 1,024, Adam, float32. Of each
-   positive this project also scores four sampled negatives and trains the ranker, and of its
+   library's two-tower model in an environment of its own (see `train.peer_tfrs`), in turn, each
+   round a process. Counted are positives a second: a pair of a customer and an article bought.
+   Both have embeddings and vectors of 32, towers of 128 units, batches of 1,024, Adam, float32. Of
+   each positive this project also scores four sampled negatives and trains the ranker, and of its
    customer it reads the history; the library's model has an embedding for each customer instead,
    all of whose moments Adam moves at every step.
 3. How soon both recommend well (see `train.learning`): real purchases, The Complete Journey before
@@ -37,6 +37,7 @@ import json
 import statistics
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -97,12 +98,11 @@ def main(argv: list[str] | None = None) -> int:
         full = {**_read(work), "peak_bytes": found.peak_bytes}
         _say(f"full size: {full}")
         _sample(work, min(args.positives, size.positives))
-        _ours("compare", work, "--epochs", str(args.epochs))
-        seconds: dict[str, list[float]] = _read(work)
         python = environment(PEER_ENVIRONMENT, PEER_PACKAGES)
-        for optimizer in OPTIMIZERS:
-            _peer(python, work, optimizer, args.epochs)
-            seconds[f"tfrs_{optimizer}"] = _read(work)
+        seconds: dict[str, list[float]] = defaultdict(list)
+        for _ in range(args.rounds):
+            for name, epochs in _compare(work, python, args.epochs).items():
+                seconds[name] += epochs
         curves = _learn(work / "learning", python, args.learning_epochs)
     positives = min(args.positives, size.positives)
     result = summarise(full, seconds) | summarise_learning(curves)
@@ -115,10 +115,21 @@ def main(argv: list[str] | None = None) -> int:
         },
     }
     command = f"python -m benchmarks.bench_train --share {args.share:g} --positives {positives}"
-    command += f" --epochs {args.epochs} --learning-epochs {args.learning_epochs}"
+    command += f" --rounds {args.rounds} --epochs {args.epochs}"
+    command += f" --learning-epochs {args.learning_epochs}"
     raw = {"full_size": full, "compared": compared, "learning": curves, "peer": PEER_PACKAGES}
     write_result("train", {**result, **raw}, command=command)
     return 0
+
+
+def _compare(work: Path, python: Path, epochs: int) -> dict[str, list[float]]:
+    """Return the seconds of each side's epochs, one side after the other."""
+    _ours("compare", work, "--epochs", str(epochs))
+    seconds: dict[str, list[float]] = _read(work)
+    for optimizer in OPTIMIZERS:
+        _peer(python, work, optimizer, epochs)
+        seconds[f"tfrs_{optimizer}"] = _read(work)
+    return seconds
 
 
 def _learn(folder: Path, python: Path, epochs: int) -> dict[str, dict[str, list[float]]]:
@@ -151,7 +162,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--share", type=float, default=1.0, help="of H&M's customers and positives")
     parser.add_argument("--positives", type=int, default=131_072, help="of the comparison")
-    parser.add_argument("--epochs", type=int, default=3, help="of the comparison")
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison")
+    parser.add_argument("--epochs", type=int, default=3, help="of each round and side")
     parser.add_argument("--learning-epochs", type=int, default=8, help="of each side, to an NDCG")
     parser.add_argument("--work", type=Path, help="folder to keep (default: temporary)")
     return parser.parse_args(argv)

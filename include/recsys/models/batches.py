@@ -142,10 +142,10 @@ def batches(examples: Examples, batch_size: int, generator: np.random.Generator)
     follow each other, so that a batch reads its history once for all of them.
     """
     plan: list[Int32] = []
+    turns = generator.permutation(len(examples.customer_numbers))
     for snapshot in np.unique(examples.snapshots):
         rows = np.flatnonzero(examples.snapshots == snapshot)
-        turns = generator.permutation(len(examples.customer_numbers))[examples.customer_rows[rows]]
-        rows = rows[np.argsort(turns, kind="stable")]
+        rows = rows[np.argsort(turns[examples.customer_rows[rows]], kind="stable")]
         count = -(-len(rows) // batch_size)
         plan += np.array_split(rows.astype(np.int32), count)
     for i in generator.permutation(len(plan)):
