@@ -38,7 +38,7 @@ def correct_sampling(logits: Any, probabilities: Any) -> Any:
     return logits - tf.math.log(tf.maximum(probabilities, 1e-9))
 
 
-def negatives(logits: Any, people: Any, places: Any) -> Any:
+def log_sum_of_negatives(logits: Any, people: Any, places: Any) -> Any:
     """Return the log of the sum of exp(logit) over each customer's in-batch negatives, [c].
 
     These are the batch's articles but for what the customer bought in it: accidental hits.
@@ -59,7 +59,7 @@ def retrieval_loss(logits: Any, is_real: Any, in_batch: Any) -> Any:
     Args:
         logits: [batch, 1 + k], corrected, of each row's positive and of its sampled negatives.
         is_real: bool [batch, 1 + k], False on padding, which gets probability 0.
-        in_batch: [batch], what `negatives` returned of each row's customer.
+        in_batch: [batch], what `log_sum_of_negatives` returned of each row's customer.
     """
     logits = tf.where(is_real, logits, MASKED)
     candidates = tf.concat([logits, in_batch[:, None]], axis=1)

@@ -105,8 +105,8 @@ class Replica:
         if self.corrects_sampling:
             in_batch = losses.correct_sampling(in_batch, tf.gather(presence[:, 0], firsts))
             own = losses.correct_sampling(own, presence)
-        rest = losses.negatives(in_batch, people, places)
-        return losses.retrieval_loss(own, keys != PADDING_KEY, tf.gather(rest, people))
+        negatives = losses.log_sum_of_negatives(in_batch, people, places)
+        return losses.retrieval_loss(own, keys != PADDING_KEY, tf.gather(negatives, people))
 
     def _articles(self, rows: Any, customer_rows: Any) -> tuple[Any, Any]:
         """Return the keys of all the articles of a batch [u], and where each one stands in them.

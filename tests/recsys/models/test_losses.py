@@ -48,7 +48,7 @@ def test_corrected_scores_recover_the_known_probabilities_of_a_toy() -> None:
             logits = losses.correct_sampling(
                 tf.gather(scores, candidates), tf.gather(chances, candidates)
             )
-            rest = losses.negatives(tf.tile(logits[None], [9, 1]), tf.range(9), places)
+            rest = losses.log_sum_of_negatives(tf.tile(logits[None], [9, 1]), tf.range(9), places)
             own = tf.gather(logits, places)[:, None]
             loss = losses.retrieval_loss(own, tf.ones_like(own, tf.bool), rest)
         optimizer.apply([tape.gradient(loss, scores)], [scores])
@@ -66,7 +66,7 @@ def test_negatives_are_what_the_customer_did_not_buy_in_this_batch() -> None:
     # Customer 0 bought articles 0 and 1 of three, customer 1 article 0, customer 2 all of them.
     people, places = tf.constant([0, 0, 1, 2, 2, 2]), tf.constant([0, 1, 0, 0, 1, 2])
     logits = tf.constant([[50.0, 60.0, 3.0], [70.0, 0.0, np.log(2)], [1.0, 2.0, 3.0]])
-    found = losses.negatives(logits, people, places).numpy()
+    found = losses.log_sum_of_negatives(logits, people, places).numpy()
     assert found[:2] == pytest.approx([3.0, np.log(3)])
     assert found[2] < -1e8
 
@@ -85,7 +85,7 @@ def test_what_a_customer_bought_has_no_gradient_as_a_negative() -> None:
     logits = tf.Variable([[0.0, 50.0, 0.0], [0.0, 0.0, 0.0]])
     with tf.GradientTape() as tape:
         people, places = tf.constant([0, 0, 1, 1, 1]), tf.constant([0, 1, 0, 1, 2])
-        rest = tf.gather(losses.negatives(logits, people, places), people)
+        rest = tf.gather(losses.log_sum_of_negatives(logits, people, places), people)
         own = tf.zeros([5, 1])
         loss = losses.retrieval_loss(own, tf.ones_like(own, tf.bool), rest)
     gradient = tape.gradient(loss, logits).numpy()
