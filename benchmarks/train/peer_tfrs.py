@@ -27,6 +27,8 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 DIM, UNITS, TEMPERATURE = 32, 128, 0.1
+#: Batches that are ready ahead of the step.
+PREFETCHED = 4
 #: The last of the article's categories is the article itself, which has an embedding of its own.
 OWN = -1
 
@@ -124,12 +126,17 @@ def main(argv=None):
         if args.optimizer == "adam"
         else tf.keras.optimizers.Adagrad(0.1)
     )
+    # The thread that tunes a dataset sleeps twice as long each time, from 10 ms on, and an epoch ends
+    # only when it wakes: one of 10.3 s took 20.5.
+    options = tf.data.Options()
+    options.autotune.enabled = False
     numbers = tf.data.Dataset.from_tensor_slices(tf.range(len(rows)))
     dataset = (
         numbers.shuffle(len(rows), seed=1)
         .batch(args.batch_size)
         .map(lambda i: {name: tf.gather(tensor, i) for name, tensor in tensors.items()})
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(PREFETCHED)
+        .with_options(options)
     )
     model.fit(dataset.take(3), verbose=0)
     seconds = []
