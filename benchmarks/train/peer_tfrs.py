@@ -126,8 +126,8 @@ def main(argv=None):
         if args.optimizer == "adam"
         else tf.keras.optimizers.Adagrad(0.1)
     )
-    # The thread that tunes a dataset sleeps twice as long each time, from 10 ms on, and an epoch ends
-    # only when it wakes: one of 10.3 s took 20.5.
+    # The thread that tunes a dataset sleeps twice as long each time, from 10 ms on, and an epoch
+    # ends only when it wakes: one of 10.3 s took 20.5.
     options = tf.data.Options()
     options.autotune.enabled = False
     numbers = tf.data.Dataset.from_tensor_slices(tf.range(len(rows)))
