@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.train.ours import SEED, WARM_UP, keep, kept, make_trainer, run
+from benchmarks.train.ours import SEED, WARM_UP, keep, kept, make_trainer
 from recsys.config import CandidatesConfig, FeaturesConfig, ModelConfig
 from recsys.evaluation import metrics
 from recsys.evaluation.validation import load_validation
@@ -120,7 +120,7 @@ def learn(folder: Path, epochs: int) -> dict[str, list[float]]:
     judge = Judge.load(folder)
     trainer = make_trainer(examples, encoder, ModelConfig())
     plan = batches(examples, trainer.config.batch_size, np.random.default_rng(SEED))
-    run(trainer, [next(plan) for _ in range(WARM_UP)])
+    trainer.run([next(plan) for _ in range(WARM_UP)])
     found: dict[str, list[float]] = {"seconds": [], "ndcg": []}
     for _ in range(epochs):
         found["seconds"].append(round(trainer.run_epoch()["seconds"], 2))

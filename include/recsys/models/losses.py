@@ -49,8 +49,8 @@ def log_sum_of_negatives(logits: Any, people: Any, places: Any) -> Any:
         places: int32 [batch], each row's positive as a number of the u.
     """
     purchases = tf.stack([people, places], axis=1)
-    bought = tf.scatter_nd(purchases, tf.ones_like(places), tf.shape(logits)) > 0
-    return tf.reduce_logsumexp(tf.where(bought, MASKED, logits), axis=1)
+    masked = tf.fill(tf.shape(places), MASKED)
+    return tf.reduce_logsumexp(tf.tensor_scatter_nd_update(logits, purchases, masked), axis=1)
 
 
 def retrieval_loss(logits: Any, is_real: Any, in_batch: Any) -> Any:
@@ -62,7 +62,7 @@ def retrieval_loss(logits: Any, is_real: Any, in_batch: Any) -> Any:
         in_batch: [batch], what `log_sum_of_negatives` returned of each row's customer.
     """
     logits = tf.where(is_real, logits, MASKED)
-    candidates = tf.concat([logits, in_batch[:, None]], axis=1)
+    candidates = tf.concat([logits, tf.expand_dims(in_batch, axis=1)], axis=1)
     return tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(
             labels=tf.zeros_like(in_batch, tf.int32), logits=candidates

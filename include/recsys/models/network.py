@@ -43,7 +43,9 @@ class Recommender(keras.Model):  # type: ignore[misc]
         policy = "mixed_bfloat16" if s.mixed_precision else "float32"
         self.article_categories = CategoryEmbedding(s.article_sizes, s.dim)
         self.customer_categories = CategoryEmbedding(s.customer_sizes, s.dim)
-        self.image = keras.layers.Dense(s.dim, use_bias=False) if s.image_width else None
+        self.image = (
+            keras.layers.Dense(s.dim, use_bias=False, dtype=policy) if s.image_width else None
+        )
         if self.image is not None:
             self.image.build((None, s.image_width))
         self.pooling = HistoryPooling()
@@ -74,7 +76,7 @@ class Recommender(keras.Model):  # type: ignore[misc]
 
     def with_images(self, content: Any, images: Any) -> Any:
         """Return [n, dim] of what the categories say [n, dim] and reduced images [n, p]."""
-        return content if self.image is None else content + self.image(images)
+        return content if self.image is None else content + ops.cast(self.image(images), "float32")
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def article_vectors(self, contents: Any, numbers: Any) -> Any:
@@ -108,25 +110,27 @@ class Recommender(keras.Model):  # type: ignore[misc]
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def rank_customers(self, vectors: Any, numbers: Any) -> Any:
-        """Return the customers' part of the ranker's first layer [n, first]."""
-        return self.ranker.customer_part(ops.concatenate([vectors, numbers], axis=1))
+        """Return the customers' part of the ranker's first layer float32 [n, first]."""
+        part = self.ranker.customer_part(ops.concatenate([vectors, numbers], axis=1))
+        return ops.cast(part, "float32")
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def rank_articles(self, vectors: Any, numbers: Any) -> Any:
-        """Return the articles' part of the ranker's first layer [n, first]."""
-        return self.ranker.article_part(ops.concatenate([vectors, numbers], axis=1))
+        """Return the articles' part of the ranker's first layer float32 [n, first]."""
+        part = self.ranker.article_part(ops.concatenate([vectors, numbers], axis=1))
+        return ops.cast(part, "float32")
 
-    def rank_pairs(self, customers: Any, articles: Any, interactions: Any) -> Any:
+    def rank_pairs(
+        self, customer_parts: Any, article_parts: Any, products: Any, interactions: Any
+    ) -> Any:
         """Return logits [n, m].
 
         Args:
-            customers: vectors [n, dim], and what `rank_customers` made of them.
-            articles: vectors [n, m, dim], and what `rank_articles` made of them.
+            customer_parts: [n, first], what `rank_customers` made of the customers' vectors.
+            article_parts: [n, m, first], what `rank_articles` made of the articles' vectors.
+            products: [n, m, dim] of both vectors; their sum is the cosine.
             interactions: [n, m, P], standardised.
         """
-        customer_vectors, customer_parts = customers
-        article_vectors, article_parts = articles
-        products = customer_vectors[:, None, :] * article_vectors
         cosine = ops.sum(products, axis=-1, keepdims=True) / self.sizes.temperature
         # Products of unit vectors are small; times dim they have the size of other inputs.
         pairs = ops.concatenate([products * self.sizes.dim, cosine, interactions], axis=-1)
@@ -142,5 +146,7 @@ class Recommender(keras.Model):  # type: ignore[misc]
             keys: int32 [n, m], rows of `articles`.
             interactions: [n, m, P].
         """
-        vectors, parts = (tf.gather(array, keys) for array in articles)
-        return ops.sigmoid(self.rank_pairs(customers, (vectors, parts), interactions))
+        vectors, customer_parts = customers
+        article_vectors, parts = (tf.gather(array, keys) for array in articles)
+        products = ops.expand_dims(vectors, 1) * article_vectors
+        return ops.sigmoid(self.rank_pairs(customer_parts, parts, products, interactions))

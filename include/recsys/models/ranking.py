@@ -27,7 +27,7 @@ class PairRanker(keras.layers.Layer):  # type: ignore[misc]
         policy: str,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dtype=policy, **kwargs)
         first, *others = units
         dense = keras.layers.Dense
         self.customer_part = dense(first, dtype=policy)
@@ -47,7 +47,7 @@ class PairRanker(keras.layers.Layer):  # type: ignore[misc]
         customer_part [n, first] and article_part [n, m, first] are what the two layers of those
         names made; pairs [n, m, pair_inputs].
         """
-        hidden = ops.relu(customer_part[:, None, :] + article_part + self.pair_part(pairs))
+        hidden = ops.relu(ops.expand_dims(customer_part, 1) + article_part + self.pair_part(pairs))
         for layer in self.hidden:
             hidden = layer(hidden)
         return ops.cast(ops.squeeze(self.output_logit(hidden), -1), "float32")

@@ -5,13 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from recsys.config import ModelConfig
+from recsys.examples.encode import Int32
 from recsys.models.adam import Adam, mean
 from recsys.models.batches import Examples, batches
+from recsys.models.gather import Batch
 from recsys.models.network import Recommender
 from recsys.models.replica import Replica
+
+#: Python looks after signals between calls.
+BATCHES_A_CALL = 100
 
 
 class Trainer:
@@ -55,32 +61,61 @@ class Trainer:
     def run_epoch(self) -> dict[str, float]:
         """Train on every positive once; return mean losses, seconds and pairs a second."""
         started = time.monotonic()
-        totals, rows = np.zeros(2), 0
         size = self.config.batch_size * len(self.replicas)
-        for batch in batches(self.examples, size, self.generator):
-            totals += np.array(self.step(tf.constant(batch))) * len(batch)
-            rows += len(batch)
+        plan = list(batches(self.examples, size, self.generator))
+        totals = np.zeros(2)
+        for start in range(0, len(plan), BATCHES_A_CALL):
+            totals += self.run(plan[start : start + BATCHES_A_CALL])
+        retrieval, ranking = totals / len(self.examples)
         seconds = time.monotonic() - started
         return {
-            "retrieval_loss": totals[0] / rows,
-            "ranking_loss": totals[1] / rows,
+            "retrieval_loss": retrieval,
+            "ranking_loss": ranking,
             "seconds": seconds,
-            "pairs_per_second": self.examples.articles[:rows].size / seconds,
+            "pairs_per_second": self.examples.articles.size / seconds,
         }
 
+    def run(self, plan: Sequence[Int32]) -> npt.NDArray[np.float32]:
+        """Learn from batches, the rows of each [b] of one snapshot; return sums of both losses."""
+        bounds = np.cumsum([0, *map(len, plan)], dtype=np.int32)
+        return np.array(self._run(tf.constant(np.concatenate(plan)), tf.constant(bounds)))
+
     # TensorFlow has no types, so that mypy knows nothing of what decorates.
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])  # type: ignore[untyped-decorator]
-    def step(self, rows: Any) -> Any:
-        """Learn from the positives `rows` [batch], of one snapshot; return both losses, [2]."""
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)] * 2)  # type: ignore[untyped-decorator]
+    def _run(self, rows: Any, bounds: Any) -> Any:
+        """Learn from rows[bounds[i]:bounds[i + 1]] for each i, and gather the next meanwhile.
+
+        Gathering needs no weights, so that it keeps a core busy that learning leaves idle.
+        """
+        last = tf.size(bounds) - 2
+        totals = tf.zeros([2])
+        batch = self._gather(rows[: bounds[1]])
+        for i in tf.range(last + 1):
+            following = tf.minimum(i + 1, last)
+            ahead = self._gather(rows[bounds[following] : bounds[following + 1]])
+            totals += self._learn(batch) * tf.cast(bounds[i + 1] - bounds[i], tf.float32)
+            batch = ahead
+        return totals
+
+    def _gather(self, rows: Any) -> list[Batch]:
+        """Return each device's share of a batch's rows, gathered."""
         count, size = len(self.replicas), tf.size(rows)
-        found, shares = [], []
+        shares = []
         for number, replica in enumerate(self.replicas):
             with tf.device(replica.device):
                 # A batch of fewer positives than devices still has one for each.
                 start = number * size // count
                 own = rows[start : tf.maximum((number + 1) * size // count, start + 1)]
-                found.append(replica.learn(own))
-                shares.append(tf.cast(tf.size(own), tf.float32))
+                shares.append(replica.gatherer.gather(own))
+        return shares
+
+    def _learn(self, batch: list[Batch]) -> Any:
+        """Move the weights by what the devices learn from their shares; return both losses, [2]."""
+        found = []
+        for replica, share in zip(self.replicas, batch, strict=True):
+            with tf.device(replica.device):
+                found.append(replica.learn(share))
+        sizes = [tf.cast(tf.size(share.people), tf.float32) for share in batch]
         losses, gradients = zip(*found, strict=True)
-        self.optimizer.apply([mean(parts, shares) for parts in zip(*gradients, strict=True)])
-        return mean(losses, shares)
+        self.optimizer.apply([mean(parts, sizes) for parts in zip(*gradients, strict=True)])
+        return mean(losses, sizes)

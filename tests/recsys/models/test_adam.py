@@ -1,13 +1,12 @@
 """Our Adam beside Keras's, on a dense variable and on a table whose rows are shared."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsys.models.adam import Adam, Slices, choose, dense, sum_chosen
+from recsys.models.adam import Adam
+from recsys.models.row_sums import choose, dense
 
 pytestmark = pytest.mark.tensorflow
 
@@ -17,7 +16,7 @@ ROWS = [[0, 1], [1, 1], [2, 3]]
 
 def test_chosen_rows_are_summed() -> None:
     table = np.arange(10, dtype=np.float32).reshape(5, 2)
-    sums = sum_chosen(choose(tf.constant(ROWS), 5), tf.constant(table))
+    sums = choose(tf.constant(ROWS), 5).sums(tf.constant(table))
     assert sums.numpy().tolist() == [[2.0, 4.0], [4.0, 6.0], [10.0, 12.0]]
 
 
@@ -34,10 +33,12 @@ def test_three_steps_move_as_keras_moves(sliced: str) -> None:
         indexed = tf.IndexedSlices(
             tf.repeat(values, 2, axis=0), tf.constant(np.ravel(ROWS)), tf.constant([5, 2])
         )
-        table: Any = (
-            indexed if sliced == "indexed" else Slices(values, choose(tf.constant(ROWS), 5))
+        gradient = (
+            dense(indexed, ours[0])
+            if sliced == "indexed"
+            else choose(tf.constant(ROWS), 5).gradient(values)
         )
-        adam.apply([dense(table, ours[0]), vector])
+        adam.apply([gradient, vector])
         keras_adam.apply([tf.convert_to_tensor(indexed), vector], theirs)
     for mine, other, before in zip(ours, theirs, start, strict=True):
         assert np.allclose(mine.numpy(), other.numpy(), rtol=0, atol=1e-5)

@@ -211,7 +211,7 @@ def test_without_log_q_it_does_not_matter_how_articles_got_into_a_batch(
 
 
 def test_older_positives_weigh_less(snapshot: Snapshot, encoder: Encoder, pairs: pa.Table) -> None:
-    from recsys.models.replica import snapshot_weights
+    from recsys.models.gather import snapshot_weights
 
     (positives,) = read_positives(pairs)
     later = replace(snapshot, cutoff=snapshot.cutoff + timedelta(weeks=1))

@@ -21,12 +21,42 @@ CONFIG = ModelConfig(dim=8, tower_units=(16,), ranker_units=(16,), batch_size=64
 TWO = ("CPU:0", "CPU:0")
 
 
-def make_trainer(data: tuple[Examples, Encoder], *devices: str) -> Trainer:
+def make_trainer(
+    data: tuple[Examples, Encoder], *devices: str, config: ModelConfig = CONFIG
+) -> Trainer:
     """Return a trainer of a network that always starts alike."""
     examples, encoder = data
     tf.keras.utils.set_random_seed(1)
-    network = Recommender(network_shape(examples, encoder, CONFIG))
-    return Trainer(network, examples, CONFIG, seed=1, devices=devices or ("",))
+    network = Recommender(network_shape(examples, encoder, config))
+    return Trainer(network, examples, config, seed=1, devices=devices or ("",))
+
+
+def test_batches_gathered_ahead_teach_what_each_alone_teaches(
+    examples: tuple[Examples, Encoder],
+) -> None:
+    plan = np.split(np.arange(100, dtype=np.int32), [41, 60])
+    together, apart = make_trainer(examples), make_trainer(examples)
+    losses = [apart.run([rows]) for rows in plan]
+    assert losses[0][0] / 41 > losses[2][0] / 40, "nothing was learned"
+    np.testing.assert_allclose(together.run(plan), np.sum(losses, axis=0), rtol=1e-5)
+    for mine, other in zip(*(t.network.get_weights() for t in (together, apart)), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=0, atol=1e-5)
+
+
+def test_mixed_precision_learns_the_same_in_fewer_digits(
+    examples: tuple[Examples, Encoder],
+) -> None:
+    mixed = CONFIG.model_copy(update={"mixed_precision": True})
+    exact, reduced = (make_trainer(examples, config=config) for config in (CONFIG, mixed))
+    found = [[trainer.run_epoch() for _ in range(3)] for trainer in (exact, reduced)]
+    for name in ("retrieval_loss", "ranking_loss"):
+        one, other = ([epoch[name] for epoch in epochs] for epochs in found)
+        assert one != other, "nothing was reduced"
+        assert other[-1] < other[0]
+        np.testing.assert_allclose(one, other, rtol=0.02)
+    vectors = tf.zeros([2, 8]), np.zeros([2, reduced.examples.customer_numbers.shape[1]])
+    parts = reduced.network.rank_customers(vectors[0], tf.constant(vectors[1], tf.float32))
+    assert parts.dtype == tf.float32  # what nights keep and score with
 
 
 def test_two_devices_with_the_same_positives_learn_what_one_learns(
@@ -35,7 +65,7 @@ def test_two_devices_with_the_same_positives_learn_what_one_learns(
     one, two = make_trainer(examples), make_trainer(examples, *TWO)
     rows = np.arange(40, dtype=np.int32)
     for _ in range(3):
-        found = one.step(tf.constant(rows)), two.step(tf.constant(np.tile(rows, 2)))
+        found = 2 * one.run([rows]), two.run([np.tile(rows, 2)])
         np.testing.assert_allclose(*found, rtol=1e-5)
     for mine, other in zip(*(t.network.get_weights() for t in (one, two)), strict=True):
         np.testing.assert_allclose(mine, other, rtol=0, atol=1e-5)
@@ -45,8 +75,8 @@ def test_each_device_has_its_share_and_counts_by_it(examples: tuple[Examples, En
     rows = np.arange(41, dtype=np.int32)
     trainers = [make_trainer(examples, *devices) for devices in ((), (), TWO)]
     parts = rows[:20], rows[20:], rows
-    *shares, losses = (t.step(tf.constant(p)) for t, p in zip(trainers, parts, strict=True))
-    np.testing.assert_allclose(losses, (20 * shares[0] + 21 * shares[1]) / 41, rtol=1e-5)
+    *shares, losses = (t.run([p]) for t, p in zip(trainers, parts, strict=True))
+    np.testing.assert_allclose(losses, shares[0] + shares[1], rtol=1e-5)
 
 
 def test_losses_do_not_depend_on_the_order_of_positives(
@@ -56,13 +86,13 @@ def test_losses_do_not_depend_on_the_order_of_positives(
     trainers = [make_trainer(examples) for _ in range(2)]
     for _ in range(2):
         mixed = np.random.default_rng(1).permutation(rows)
-        found = (t.step(tf.constant(p)) for t, p in zip(trainers, (rows, mixed), strict=True))
+        found = (t.run([p]) for t, p in zip(trainers, (rows, mixed), strict=True))
         np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 def test_fewer_positives_than_devices_are_no_nan(examples: tuple[Examples, Encoder]) -> None:
     trainer = make_trainer(examples, *TWO)
-    assert np.isfinite(trainer.step(tf.constant([3]))).all()
+    assert np.isfinite(trainer.run([np.array([3], np.int32)])).all()
     assert all(np.isfinite(weights).all() for weights in trainer.network.get_weights())
 
 
@@ -94,4 +124,4 @@ def _train_on_two(examples: Examples, encoder: Encoder) -> tuple[float, float, l
     tf.config.set_logical_device_configuration(processor, parts)
     trainer = make_trainer((examples, encoder), "CPU:0", "CPU:1")
     first, second = (trainer.run_epoch()["retrieval_loss"] for _ in range(2))
-    return first, second, [replica.data["articles"].device for replica in trainer.replicas]
+    return first, second, [replica.gatherer.data["articles"].device for replica in trainer.replicas]
