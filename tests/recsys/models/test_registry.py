@@ -24,12 +24,18 @@ ARTICLES = np.array([[10, 11, 0], [10, 11, 41], [40, 3, 0]], np.int32)
 
 @pytest.fixture(scope="module")
 def model(snapshot: Snapshot, encoder: Encoder, pairs: pa.Table) -> TrainedModel:
+    return train_model(snapshot, encoder, pairs, CONFIG)
+
+
+def train_model(
+    snapshot: Snapshot, encoder: Encoder, pairs: pa.Table, config: ModelConfig
+) -> TrainedModel:
     from recsys.models.train import train
 
     blocks = [(snapshot, p) for p in read_positives(pairs)]
     examples, fitted = collect_examples(blocks, encoder)
     pca = Pca(np.zeros(4, np.float32), np.ones((3, 4), np.float32), 2.0)
-    trained = train(examples, fitted, CONFIG, seed=1)
+    trained = train(examples, fitted, config, seed=1)
     return TrainedModel(
         trained.network, fitted, pca=pca, version="2020-09-23-abc", metrics={"auc": 0.75}
     )
@@ -102,6 +108,20 @@ def test_new_customers_and_articles_are_scored(model: TrainedModel, snapshot: Sn
     assert model.article_vectors(later).shape == (43, 8)
     scores = model.score_pairs(later, np.array([62], np.int32), np.array([[42, 2]], np.int32))
     assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_mixed_precision_scores_much_the_same_before_and_after_loading(
+    model: TrainedModel, snapshot: Snapshot, encoder: Encoder, pairs: pa.Table, tmp_path: Path
+) -> None:
+    config = CONFIG.model_copy(update={"mixed_precision": True})
+    mixed = train_model(snapshot, encoder, pairs, config)
+    found = mixed.score_pairs(snapshot, CUSTOMERS, ARTICLES)
+    exact = model.score_pairs(snapshot, CUSTOMERS, ARTICLES)
+    assert found == pytest.approx(exact, abs=0.1)
+    assert (found != exact).any(), "nothing was reduced"
+    save_model(mixed, tmp_path / "evaluated")
+    loaded = load_model(tmp_path)
+    assert loaded.score_pairs(snapshot, CUSTOMERS, ARTICLES).tolist() == found.tolist()
 
 
 def test_a_loaded_model_gives_the_same_scores_in_a_fresh_process(
