@@ -14,7 +14,7 @@ own stack, with its settings, is started for it; memory is taken as jobs take it
   busy readers and a reader's transaction open all the time; `worst_reader_ms`: the longest that one
   of these readers waited for one customer's list, `worst_reader_idle_ms` without a publisher.
 - `lookup_ratio`: one customer's list from the view, by a lookup of the table's row by its key, by
-  pgbench: prepared statements for 500 customers, in turn, medians.
+  pgbench: a prepared statement for 500 customers, in turn, medians.
 - `size_ratio`: what the database has grown by after 20 publications of a tenth of the lists, by the
   size of the tables of the runs that are kept.
 - `peak_gib`: the publisher and all Postgres processes of the machine.
@@ -115,7 +115,7 @@ class Bench:
                 "arrays": bare.load_arrays(connection, self.folder),
                 "ranks": bare.load_ranks(connection, self.folder),
             }
-        where, ids = "WHERE customer_id = $1", bare.some_customers(self.url, "recs.customers")
+        where, ids = "WHERE customer_id = :id", bare.some_customers(self.url, "recs.customers")
         queries = {
             "table": f"SELECT * FROM bench.arrays {where}",
             "arrays": f"SELECT * FROM recs.recommendations {where}",
