@@ -14,7 +14,8 @@ own stack, with its settings, is started for it; memory is taken as jobs take it
   busy readers and a reader's transaction open all the time; `worst_reader_ms`: the longest that one
   of these readers waited for one customer's list, `worst_reader_idle_ms` without a publisher.
 - `lookup_ratio`: one customer's list from the view, by a lookup of the table's row by its key, by
-  pgbench: a prepared statement for 500 customers, in turn, medians.
+  pgbench: a prepared statement for 500 customers, in turn, medians; `lookup_ratio_without_reasons`:
+  the same but for the column `reason`, for which articles' names are looked up.
 - `size_ratio`: what the database has grown by after 20 publications of a tenth of the lists, by the
   size of the tables of the runs that are kept.
 - `peak_gib`: the publisher and all Postgres processes of the machine.
@@ -116,9 +117,11 @@ class Bench:
                 "ranks": bare.load_ranks(connection, self.folder),
             }
         where, ids = "WHERE customer_id = :id", bare.some_customers(self.url, "recs.customers")
+        plain = "customer_id, rank, article_id, score, run_date, model_version"
         queries = {
             "table": f"SELECT * FROM bench.arrays {where}",
             "arrays": f"SELECT * FROM recs.recommendations {where}",
+            "arrays_without_reasons": f"SELECT {plain} FROM recs.recommendations {where}",
             "ranks": f"SELECT * FROM bench.recommendations {where}",
         }
         rounds = [
@@ -128,8 +131,11 @@ class Bench:
         median = {name: statistics.median(found[name] for found in rounds) for name in queries}
         for name, layout in layouts.items():
             layout["lookup_us"] = median[name]
-        ratio = round(median["arrays"] / median["table"], 2)
-        return {"lookup_ratio": ratio, "lookup_us": median, "layouts": layouts}
+        ratios = {
+            f"lookup_ratio{suffix}": round(median[f"arrays{suffix}"] / median["table"], 2)
+            for suffix in ("", "_without_reasons")
+        }
+        return {**ratios, "lookup_us": median, "layouts": layouts}
 
     def churn(self) -> dict[str, Any]:
         """Publish many times, and compare what the database grew by with the runs that are kept."""

@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
-#: Postgres' own numbers of the types that an array may have: smallint, integer, real.
-ELEMENT_OIDS: dict[pa.DataType, int] = {pa.int16(): 21, pa.int32(): 23, pa.float32(): 700}
+#: Postgres' own numbers of the types that an array may have: bigint, smallint, integer, real.
+ELEMENT_OIDS: dict[pa.DataType, int] = {
+    pa.int64(): 20, pa.int16(): 21, pa.int32(): 23, pa.float32(): 700,
+}  # fmt: skip
 ARRAY_HEADER = np.dtype(
     [(name, ">i4") for name in ("bytes", "ndim", "nulls", "oid", "size", "from")]
 )
@@ -32,7 +34,7 @@ def encode(batch: pa.RecordBatch) -> memoryview:
     become arrays, a missing one becomes an empty one, and none may hold nulls.
 
     Raises:
-        KeyError: a list holds something else than int16, int32 or float32.
+        KeyError: a list holds something else than int16, int32, int64 or float32.
     """
     fields = _fixed(np.full(batch.num_rows, batch.num_columns, dtype=">i2"))
     pieces = [piece for column in batch.columns for piece in _pieces(column)]

@@ -96,6 +96,14 @@ class Snapshot:
         return joined.set_column(joined.num_columns - 1, "is_on_sale", on_sale)
 
     @cached_property
+    def article_numbers(self) -> npt.NDArray[np.int64]:
+        """The article's id, ten digits, as a number, by article key; 0 where there is none."""
+        keys = self.articles.column(C.ARTICLE_KEY).to_numpy()
+        numbers = np.zeros(int(keys.max(initial=-1)) + 1, np.int64)
+        numbers[keys] = self.articles.column(C.ARTICLE_ID).cast(pa.int64()).to_numpy()
+        return numbers
+
+    @cached_property
     def popular(self) -> pa.Table:
         """age_band, rank, article_key, score; of what may be recommended, ranks from 1."""
         columns = [C.AGE_BAND, C.RANK, C.ARTICLE_KEY, C.SCORE]

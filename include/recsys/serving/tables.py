@@ -18,7 +18,7 @@ from recsys.serving.copying import Copied, copy_in
 from recsys.serving.lists import Block, read_blocks
 from recsys.serving.snapshot import ARTICLE_TEXTS, FACTS, Run, Snapshot, find_rows, rows_by_key
 
-LISTS = (C.CUSTOMER_ID, C.AGE_BAND, "article_keys", "scores", "reasons", "causes")
+LISTS = (C.CUSTOMER_ID, C.AGE_BAND, "article_ids", "scores", "reasons", "causes")
 ARTICLES = (
     C.ARTICLE_KEY, *ARTICLE_TEXTS, *FACTS, "similar_keys", "similar_scores",
 )  # fmt: skip
@@ -87,7 +87,8 @@ def _list_rows(block: Block, snapshot: Snapshot, reasons: list[str]) -> pa.Table
     rows = pa.array(find_rows(snapshot.customer_rows, block.customers))
     customers = snapshot.customers.select([C.CUSTOMER_ID, C.AGE_BAND]).take(rows)
     numbers = reason_numbers(block.reasons, reasons).reshape(block.articles.shape)
-    lists = [_to_lists(values) for values in (block.articles, block.scores, numbers, block.causes)]
+    ids = snapshot.article_numbers[block.articles]
+    lists = [_to_lists(values) for values in (ids, block.scores, numbers, block.causes)]
     return pa.table([*customers.columns, *lists], names=list(LISTS))
 
 

@@ -53,7 +53,9 @@ def test_nothing_and_another_day_are_not_this_run(database, fill_lake, publish_d
 
 
 def test_a_list_that_is_cut_short(faults):
-    statement = f"UPDATE recs_data.lists SET article_keys = '{{2,3}}' WHERE customer_id = '{B}'"
+    statement = (
+        f"UPDATE recs_data.lists SET article_ids = article_ids[:2] WHERE customer_id = '{B}'"
+    )
     assert faults(statement)[0] == ("published run 1: 1 customers do not have ranks 1 to 3")
 
 
@@ -71,7 +73,7 @@ def test_a_customer_nobody_knows(faults):
 
 
 def test_a_purchased_article(faults):
-    statement = f"UPDATE recs_data.lists SET article_keys = '{{2,3,5}}' WHERE customer_id = '{A}'"
+    statement = f"UPDATE recs_data.lists SET article_ids[3] = 108775005 WHERE customer_id = '{A}'"
     assert faults(statement) == [
         "published run 1: 1 rows recommend what the customer bought (policy all)"
     ]

@@ -4,7 +4,7 @@ import psycopg2
 import pytest
 
 from recsys.errors import ConfigError
-from recsys.serving.migrate import apply, migrate, migrations, require_current
+from recsys.serving.migrate import FOLDER, apply, migrate, migrations, require_current
 from recsys.serving.postgres import session, transaction
 
 pytestmark = pytest.mark.postgres
@@ -18,6 +18,7 @@ VERSIONS = [
     "0006_policies",
     "0007_causes",
     "0008_quicker_analyze",
+    "0009_ids_in_lists",
 ]
 
 #: What the public interface is; these names stay.
@@ -70,10 +71,40 @@ def test_a_changed_file_is_refused(postgres_url, tmp_path):
         migrate(postgres_url, tmp_path)
 
 
+def test_a_run_of_before_the_ids_is_read_as_it_was(postgres_url, tmp_path):
+    for migration in migrations()[:8]:
+        (tmp_path / f"{migration.version}.sql").write_text(migration.sql)
+    migrate(postgres_url, tmp_path)
+    with session(postgres_url) as connection, transaction(connection) as cursor:
+        cursor.execute("""
+            INSERT INTO recs_data.runs (run_date, source, model_version, policy, policy_days, k,
+                reasons, fingerprint, inputs, notes, late_after_hours)
+            VALUES ('2020-09-22', 'shop', 'm', 'all', 0, 2, '{liked}', '', '{}', '{}', 36);
+            SELECT recs_data.create_run_tables(1);
+            INSERT INTO recs_data.articles_1 (article_key, article_id, is_on_sale, similar_keys,
+                similar_scores)
+            VALUES (2, '0108775015', true, '{}', '{}'), (3, '0959461001', true, '{}', '{}');
+            INSERT INTO recs_data.lists_1 (customer_id, age_band, article_keys, scores, reasons)
+            VALUES ('a', 'all', '{3,2}', '{0.5,0.25}', '{1,1}');
+            SELECT recs_data.attach_run_tables(1);
+            UPDATE recs_data.runs SET state = 'ready';
+            SELECT recs.activate(1)
+        """)
+    rows = "SELECT customer_id, rank, article_id, score, reason FROM recs.recommendations"
+    found = []
+    for folder in (tmp_path, FOLDER):
+        migrate(postgres_url, folder)
+        with session(postgres_url) as connection, connection.cursor() as cursor:
+            cursor.execute(rows + " ORDER BY rank")
+            found.append(cursor.fetchall())
+    assert found[0] == found[1]
+    assert found[1] == [("a", 1, "0959461001", 0.5, "liked"), ("a", 2, "0108775015", 0.25, "liked")]
+
+
 def test_a_file_that_fails_leaves_nothing(postgres_url, tmp_path):
     for migration in migrations():
         (tmp_path / f"{migration.version}.sql").write_text(migration.sql)
-    (tmp_path / "0009_broken.sql").write_text("SELECT 1 / 0")
+    (tmp_path / "0010_broken.sql").write_text("SELECT 1 / 0")
     with pytest.raises(Exception, match="division by zero"):
         migrate(postgres_url, tmp_path)
     with session(postgres_url) as connection, pytest.raises(ConfigError, match="lacks 0001_roles"):

@@ -30,7 +30,7 @@ def test_a_published_run_has_statistics(publish_day, query):
     found = query(known, role="recs_owner")
     assert ("lists_1", "age_band") in found
     assert ("articles_1", "product_type_name") in found
-    assert ("lists_1", "article_keys") not in found
+    assert ("lists_1", "article_ids") not in found
 
 
 def test_a_published_run_reads_back_exactly(publish_day, query):
