@@ -31,6 +31,8 @@ def test_a_published_run_has_statistics(publish_day, query):
     assert ("lists_1", "age_band") in found
     assert ("articles_1", "product_type_name") in found
     assert ("lists_1", "article_ids") not in found
+    # Of all runs together: how many articles there are decides how one customer's are looked up.
+    assert ("articles", "article_id") in found
 
 
 def test_a_published_run_reads_back_exactly(publish_day, query):
