@@ -20,31 +20,27 @@ class Batch(NamedTuple):
     Row 0 of the articles is padding; `recent` and `candidates` point into them.
     """
 
-    #: How much the batch's snapshot weighs.
+    #: How much the batch's snapshot weighs, a scalar.
     weight: Any
-    #: Whose each positive is, int32 [b], and of the customers a row each.
+    #: Whose each positive is, int32 [b], as a row of what is of the customers.
     people: Any
-    customer_numbers: Any
-    customer_categories: Any
-    recent: Any
-    recent_days: Any
-    recent_quantities: Any
-    #: Of the articles: the rows of the table that each one's categories have, and its image [u, p].
-    categories: Choice
-    images: Any
-    #: Of the positives: keys int32 [b, 1 + k], the positive first, and the same as rows of the
-    #: articles [b * (1 + k)], with their numbers [b * (1 + k), Fa].
-    keys: Any
-    candidates: Any
-    article_numbers: Any
-    #: How likely each is among a row's candidates, of the batch or sampled [b, 1 + k].
-    presence: Any
-    #: float16 [b, 1 + k, P].
-    interactions: Any
-    #: The first positive of each article that was bought, int32 [d], and which each positive is of,
-    #: int32 [b].
-    firsts: Any
-    bought: Any
+    customer_numbers: Any  # [c, Fc]
+    customer_categories: Any  # int32 [c, Cc]
+    recent: Any  # int32 [c, L], the history, as rows of the articles
+    recent_days: Any  # [c, L]
+    recent_quantities: Any  # [c, L]
+    #: Of the articles: which rows of the embedding table each one sums up, and its reduced image.
+    categories: Choice  # of u lines
+    images: Any  # [u, p]
+    #: Of the positives and their negatives, the positive first.
+    keys: Any  # int32 [b, 1 + k]
+    candidates: Any  # int32 [b * (1 + k)], the same as rows of the articles
+    article_numbers: Any  # [b * (1 + k), Fa], of the snapshot's day
+    presence: Any  # [b, 1 + k], how likely each is among the candidates, of the batch or sampled
+    interactions: Any  # float16 [b, 1 + k, P]
+    #: The first positive of each article that was bought, and which of these each positive is of.
+    firsts: Any  # int32 [d]
+    bought: Any  # int32 [b]
 
 
 class Gatherer:

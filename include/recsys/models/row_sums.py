@@ -9,10 +9,13 @@ import tensorflow as tf
 
 
 class Choice(NamedTuple):
-    """Which rows of a table each of n lines sums up: sparse matrices as `choose` makes them."""
+    """Which rows of a table each of n lines sums up: sparse matrices as `choose` makes them.
 
-    matrix: Any
-    transposed: Any
+    Both are made at once, ahead of the step, and only tensors can be handed on in its loop.
+    """
+
+    matrix: Any  # [n, count], 1 where a line has a row of the table
+    transposed: Any  # [count, n]
 
     def sums(self, table: Any) -> Any:
         """Return [n, width] of a table [count, width]; not differentiable, see `gradient`."""

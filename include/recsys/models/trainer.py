@@ -16,8 +16,9 @@ from recsys.models.gather import Batch
 from recsys.models.network import Recommender
 from recsys.models.replica import Replica
 
-#: Python looks after signals between calls.
+#: Python looks after signals, such as Ctrl-C, between calls: every few seconds.
 BATCHES_A_CALL = 100
+NUMBERS = tf.TensorSpec([None], tf.int32)
 
 
 class Trainer:
@@ -76,12 +77,20 @@ class Trainer:
         }
 
     def run(self, plan: Sequence[Int32]) -> npt.NDArray[np.float32]:
-        """Learn from batches, the rows of each [b] of one snapshot; return sums of both losses."""
+        """Learn from batches, one after the other; return sums over their positives of both losses.
+
+        Args:
+            plan: one batch or more, the rows int32 [b] of each of one snapshot and none empty.
+
+        Returns:
+            float32 [2], of retrieval and of ranking.
+        """
         bounds = np.cumsum([0, *map(len, plan)], dtype=np.int32)
         return np.array(self._run(tf.constant(np.concatenate(plan)), tf.constant(bounds)))
 
-    # TensorFlow has no types, so that mypy knows nothing of what decorates.
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)] * 2)  # type: ignore[untyped-decorator]
+    # TensorFlow has no types, so that mypy knows nothing of what decorates: hence the ignore. With
+    # one signature for plans of any length the loop is traced once.
+    @tf.function(input_signature=[NUMBERS, NUMBERS])  # type: ignore[untyped-decorator]
     def _run(self, rows: Any, bounds: Any) -> Any:
         """Learn from rows[bounds[i]:bounds[i + 1]] for each i, and gather the next meanwhile.
 

@@ -14,12 +14,6 @@ pytestmark = pytest.mark.tensorflow
 ROWS = [[0, 1], [1, 1], [2, 3]]
 
 
-def test_chosen_rows_are_summed() -> None:
-    table = np.arange(10, dtype=np.float32).reshape(5, 2)
-    sums = choose(tf.constant(ROWS), 5).sums(tf.constant(table))
-    assert sums.numpy().tolist() == [[2.0, 4.0], [4.0, 6.0], [10.0, 12.0]]
-
-
 @pytest.mark.parametrize("sliced", ["slices", "indexed"])
 def test_three_steps_move_as_keras_moves(sliced: str) -> None:
     random = np.random.default_rng(1)

@@ -54,8 +54,8 @@ def test_mixed_precision_learns_the_same_in_fewer_digits(
         assert one != other, "nothing was reduced"
         assert other[-1] < other[0]
         np.testing.assert_allclose(one, other, rtol=0.02)
-    vectors = tf.zeros([2, 8]), np.zeros([2, reduced.examples.customer_numbers.shape[1]])
-    parts = reduced.network.rank_customers(vectors[0], tf.constant(vectors[1], tf.float32))
+    numbers = tf.zeros([2, reduced.examples.customer_numbers.shape[1]])
+    parts = reduced.network.rank_customers(tf.zeros([2, CONFIG.dim]), numbers)
     assert parts.dtype == tf.float32  # what nights keep and score with
 
 
