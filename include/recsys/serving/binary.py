@@ -2,11 +2,12 @@
 
 The format: https://www.postgresql.org/docs/18/sql-copy.html#SQL-COPY-FILE-FORMATS. A row is the
 number of its fields, and then each field as its length in bytes (-1: null) and its bytes, all
-big-endian. So each column becomes pieces, Arrow arrays of bytes with an entry a row, and Arrow
-joins the pieces of each row.
+big-endian. What is as long in every row of a batch becomes fields of a NumPy structure; all else
+becomes pieces, Arrow arrays of bytes with an entry a row; and Arrow joins the pieces of each row.
 """
 
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,16 @@ ARRAY_HEADER = np.dtype(
     [(name, ">i4") for name in ("bytes", "ndim", "nulls", "oid", "size", "from")]
 )
 
-Pieces = list[pa.Array]
+
+class Even(NamedTuple):
+    """What is as long in every row."""
+
+    row: npt.NDArray[Any]  # [], structured: what all rows share, and room for what they do not
+    room: tuple[str, ...]  # the field of `row` where that goes
+    values: npt.NDArray[Any]  # [n, ...], what goes there
+
+
+Parts = list[Even | pa.Array]
 
 
 def encode(batch: pa.RecordBatch) -> memoryview:
@@ -36,60 +46,92 @@ def encode(batch: pa.RecordBatch) -> memoryview:
     Raises:
         KeyError: a list holds something else than int16, int32, int64 or float32.
     """
-    fields = _fixed(np.full(batch.num_rows, batch.num_columns, dtype=">i2"))
-    pieces = [piece for column in batch.columns for piece in _pieces(column)]
-    rows = pc.binary_join_element_wise(fields, *pieces, b"")
+    parts: Parts = [_even(">i2", np.array(batch.num_columns))]
+    parts += [part for column in batch.columns for part in _parts(column)]
+    pieces: list[pa.Array] = []
+    for group in (list(parts) for _, parts in groupby(parts, lambda part: type(part) is Even)):
+        pieces += [_bytes(_write(group, batch.num_rows))] if type(group[0]) is Even else group
+    rows = pc.binary_join_element_wise(*pieces, b"") if len(pieces) > 1 else pieces[0]
     _, offsets, data = rows.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)
     return memoryview(data)[ends[rows.offset] : ends[rows.offset + len(rows)]]
 
 
-def _pieces(column: pa.Array) -> Pieces:
+def _parts(column: pa.Array) -> Parts:
     if pa.types.is_list(column.type):
-        return _array_pieces(column)
+        return _array_parts(column)
     if pa.types.is_string(column.type):
-        lengths = pc.fill_null(pc.binary_length(column), -1)
-        return [_fixed(_big_endian(lengths)), pc.fill_null(column.cast(pa.binary()), b"")]
+        return _text_parts(column)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    values = _big_endian(pc.fill_null(column, pa.scalar(0, column.type)))
     if not column.null_count:
-        return [_fixed(_with_lengths(values))]
-    lengths = np.where(np.asarray(column.is_valid()), values.itemsize, -1).astype(">i4")
-    return [_fixed(lengths), pc.if_else(column.is_valid(), _fixed(values), b"")]
+        return [_with_length(np.asarray(column))]
+    there = column.is_valid()
+    values = np.asarray(pc.fill_null(column, pa.scalar(0, column.type)))
+    lengths = np.where(np.asarray(there), values.itemsize, -1)
+    big_endian = values.astype(values.dtype.newbyteorder(">"))
+    return [_even(">i4", lengths), pc.if_else(there, _bytes(big_endian), b"")]
 
 
-def _array_pieces(lists: pa.ListArray) -> Pieces:
+def _text_parts(column: pa.Array) -> Parts:
+    lengths = np.asarray(pc.fill_null(pc.binary_length(column), -1))
+    if len(lengths) and lengths[0] > 0 and (lengths == lengths[0]).all():
+        _, offsets, data = column.buffers()
+        start = np.frombuffer(offsets, dtype=np.int32)[column.offset]
+        return [_with_length(np.frombuffer(data, f"V{lengths[0]}", len(column), start))]
+    return [_even(">i4", lengths), pc.fill_null(column.cast(pa.binary()), b"")]
+
+
+def _array_parts(lists: pa.ListArray) -> Parts:
     """Return the headers and the elements of one-dimensional arrays."""
     sizes = np.asarray(pc.fill_null(pc.list_value_length(lists), 0))
-    elements = _with_lengths(_big_endian(lists.flatten()))
+    elements = _with_length(np.asarray(lists.flatten()))
     headers = np.zeros(len(lists), dtype=ARRAY_HEADER)
-    headers["bytes"] = ARRAY_HEADER.itemsize - 4 + sizes * elements.itemsize
+    headers["bytes"] = ARRAY_HEADER.itemsize - 4 + sizes * elements.row.itemsize
     headers["ndim"] = headers["from"] = 1
     headers["oid"] = ELEMENT_OIDS[lists.type.value_type]
     headers["size"] = sizes
-    return [_fixed(headers), _ragged(elements, np.r_[0, np.cumsum(sizes)])]
+    if len(lists) and (sizes == sizes[0]).all():
+        kind = [("header", ARRAY_HEADER), ("elements", elements.row.dtype, (int(sizes[0]),))]
+        row = np.zeros((), dtype=kind)
+        row["header"], row["elements"] = headers[0], elements.row
+        values = elements.values.reshape(len(lists), int(sizes[0]))
+        return [Even(row, ("elements", *elements.room), values)]
+    starts = np.r_[0, np.cumsum(sizes)]
+    return [_bytes(headers), _bytes(_write([elements], int(starts[-1])), starts)]
 
 
-def _big_endian(values: pa.Array) -> npt.NDArray[Any]:
-    numbers = np.asarray(values)
-    return numbers.astype(numbers.dtype.newbyteorder(">"))
+def _even(kind: Any, values: npt.NDArray[Any]) -> Even:
+    return Even(np.zeros((), dtype=[("value", kind)]), ("value",), values)
 
 
-def _with_lengths(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    fields = np.empty(len(values), dtype=[("bytes", ">i4"), ("value", values.dtype)])
-    fields["bytes"] = values.itemsize
-    fields["value"] = values
-    return fields
+def _with_length(values: npt.NDArray[Any]) -> Even:
+    """Return values that are as long as each other, each after its length."""
+    kind = values.dtype.newbyteorder(">")
+    row = np.zeros((), dtype=[("bytes", ">i4"), ("value", kind)])
+    row["bytes"] = values.itemsize
+    return Even(row, ("value",), values)
 
 
-def _fixed(items: npt.NDArray[Any]) -> pa.Array:
-    """Return each item's bytes."""
-    return _ragged(items, np.arange(len(items) + 1))
+def _write(parts: list[Even], rows: int) -> npt.NDArray[Any]:
+    """Return rows [rows], structured, of some parts beside each other."""
+    row = np.zeros(1, dtype=[(str(at), part.row.dtype) for at, part in enumerate(parts)])
+    written = np.empty(rows, dtype=row.dtype)
+    for at, part in enumerate(parts):
+        row[str(at)] = part.row
+    # As bytes, a row is copied at once.
+    written.view(f"V{row.itemsize}")[:] = row.view(f"V{row.itemsize}")
+    for at, part in enumerate(parts):
+        room = written[str(at)]
+        for name in part.room:
+            room = room[name]
+        room[...] = part.values
+    return written
 
 
-def _ragged(items: npt.NDArray[Any], starts: npt.NDArray[Any]) -> pa.Array:
-    """Return the bytes of items starts[i] to starts[i + 1], for each i."""
+def _bytes(items: npt.NDArray[Any], starts: npt.NDArray[Any] | None = None) -> pa.Array:
+    """Return the bytes of items starts[i] to starts[i + 1], for each i; by default of each item."""
+    starts = np.arange(len(items) + 1) if starts is None else starts
     offsets = (starts * items.itemsize).astype(np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(items)]
     return pa.Array.from_buffers(pa.binary(), len(starts) - 1, buffers)

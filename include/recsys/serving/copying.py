@@ -1,12 +1,12 @@
 """Arrow tables into Postgres by binary COPY, in bounded memory."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 
 import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor
+from xxhash import xxh3_128
 
 from recsys.serving.binary import HEADER, TRAILER, encode
 from recsys.threads import in_threads_ahead
@@ -26,21 +26,21 @@ class Copied:
     """What Postgres took."""
 
     rows: int
-    #: Of the rows as they were sent.
-    sha256: str
+    #: XXH3, 128 bits, of the rows as they were sent.
+    digest: str
 
 
 class RowStream:
     """A file to read from: tables one after the other as COPY's binary format.
 
     The tables are made, and encoded, on a thread of their own, some batches ahead of the reader.
-    `sha256` is that of everything, once all was read. What the making of a table raises is in
+    `digest` is of everything, once all was read. What the making of a table raises is in
     `error`: psycopg2 tells the server, and forgets its kind.
     """
 
     def __init__(self, tables: Iterable[pa.Table]) -> None:
-        self.sha256 = hashlib.sha256()
-        self._parts = _ahead(_digested(_encode(tables), self.sha256))
+        self.digest = xxh3_128()
+        self._parts = _ahead(_digested(_encode(tables), self.digest))
         self._rest = memoryview(b"")
         self.error: Exception | None = None
 
@@ -75,7 +75,7 @@ def copy_in(
         cursor.copy_expert(copy, stream, size=READ_BYTES)
     except Exception as error:
         raise stream.error or error from None
-    return Copied(cursor.rowcount, stream.sha256.hexdigest())
+    return Copied(cursor.rowcount, stream.digest.hexdigest())
 
 
 def _encode(tables: Iterable[pa.Table]) -> Iterator[Bytes]:
@@ -86,10 +86,10 @@ def _encode(tables: Iterable[pa.Table]) -> Iterator[Bytes]:
     yield TRAILER
 
 
-def _digested(parts: Iterator[Bytes], sha256: "hashlib._Hash") -> Iterator[Bytes]:
+def _digested(parts: Iterator[Bytes], digest: xxh3_128) -> Iterator[Bytes]:
     # No method: a stream that its own thread holds on to would end there, and wait for itself.
     for part in parts:
-        sha256.update(part)
+        digest.update(part)
         yield part
 
 

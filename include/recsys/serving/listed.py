@@ -8,11 +8,14 @@ import pyarrow as pa
 
 from recsys.compiled import compiled
 from recsys.serving.snapshot import Snapshot
+from recsys.vectors import fetch
 
 Keys = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 #: A Bloom filter of 64 bits each.
 Filters = npt.NDArray[np.uint64]
+#: A list is asked for so many looks before it is needed.
+AHEAD = 16
 
 
 class Listed:
@@ -58,18 +61,30 @@ def _filter_lists(listed: Keys, rows: Keys) -> Filters:
 def _mark(
     bought: Mask, listed: Keys, by_key: tuple[Keys, Filters], purchases: tuple[Keys, Keys]
 ) -> None:
+    """Mark what each list, [customers, k], holds of what its customer bought."""
     rows, filters = by_key
     customers, articles = purchases
-    for at in range(len(customers)):
-        # A negative key is a large number, and no customer's.
-        customer, article = np.uint32(customers[at]), articles[at]
-        bits = _hash(article)
-        # Nine purchases of ten need no look at the list, which is seldom in a processor's cache.
-        if customer >= np.uint32(len(rows)) or filters[customer] & bits != bits:
-            continue
-        row, found = np.uint32(rows[customer]), 0
+    likely = _in_filters(filters, customers, articles)
+    start, length, last = listed.ctypes.data, listed.strides[0], len(likely) - 1
+    for number, at in enumerate(likely):
+        ahead = likely[min(number + AHEAD, last)]
+        fetch(start + rows[customers[ahead]] * length)
+        row, article, found = rows[customers[at]], articles[at], 0
         for place in range(listed.shape[1]):
             found += listed[row, place] == article
         if found:
             for place in range(listed.shape[1]):
                 bought[row, place] |= listed[row, place] == article
+
+
+@compiled
+def _in_filters(filters: Filters, customers: Keys, articles: Keys) -> Keys:
+    """Return which purchases, one of ten, may be in a list: it is seldom in a processor's cache."""
+    likely, count = np.empty(len(customers) + 1, np.int32), 0
+    for at in range(len(customers)):
+        # A negative key is a large number, and no customer's.
+        customer, bits = np.uint32(customers[at]), _hash(articles[at])
+        likely[count] = at
+        is_likely = customer < np.uint32(len(filters)) and filters[customer] & bits == bits
+        count += int(is_likely)
+    return likely[:count]

@@ -1,6 +1,5 @@
 """The tables of one run: made, filled from the lake, indexed and attached in one transaction."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor
+from xxhash import xxh3_128
 
 from recsys.columns import Columns as C
 from recsys.errors import DataError
@@ -33,7 +33,7 @@ class Filled:
     articles: int
     #: The texts that recs_data.lists.reasons counts from 1.
     reasons: list[str]
-    #: sha256 of all rows, as they were sent: equal rows have equal checksums.
+    #: XXH3, 128 bits, of all rows as they were sent: equal rows have equal checksums.
     checksum: str
 
 
@@ -54,11 +54,11 @@ def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
 
     with ThreadPoolExecutor(max_workers=1) as beside:
         customers = beside.submit(lambda: snapshot.customer_rows)
+        bought = beside.submit(lambda: list(snapshot.bought(run.policy, run.policy_days)))
         articles = copy("articles", ARTICLES, article_rows(snapshot))
         popular = copy("popular", POPULAR, [snapshot.popular.select(POPULAR)])
         customers.result()
         checks = Audit(snapshot, run)
-        bought = beside.submit(lambda: list(snapshot.bought(run.policy, run.policy_days)))
         lists = copy("lists", LISTS, list_rows(snapshot, checks, reasons))
         verdict = beside.submit(lambda: checks.require_none(bought.result()))
         if not checks.found:
@@ -68,8 +68,8 @@ def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
     expected = (snapshot.customers.num_rows, snapshot.articles.num_rows)
     if (found := (lists.rows, articles.rows)) != expected:
         raise DataError(f"Postgres took {found} lists and articles, not {expected}")
-    digests = [part.sha256 for part in (articles, popular, lists)]
-    checksum = hashlib.sha256("".join([*digests, *reasons]).encode()).hexdigest()
+    digests = [part.digest for part in (articles, popular, lists)]
+    checksum = xxh3_128("".join([*digests, *reasons]).encode()).hexdigest()
     return Filled(*expected, reasons, checksum)
 
 

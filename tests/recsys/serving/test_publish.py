@@ -89,7 +89,7 @@ def test_the_ledger_says_what_was_published(publish_day, query):
         (
             "active", "2020-09-22", "shop-1", "model-1", "all", 30, 3, 4, 6, 12,
             {"recommendations.lists": "recommendations.lists@2020-09-22"},
-            {"weights": "random"}, 64,
+            {"weights": "random"}, 32,
         )
     ]  # fmt: skip
 
