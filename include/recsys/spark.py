@@ -1,13 +1,13 @@
 """Spark sessions, and Arrow schemas as Spark types."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import fsspec
 import pyarrow as pa
@@ -74,9 +74,13 @@ def build_session(config: Config, name: str, *, rows: int, task_cpus: int = 1) -
 
 @cache
 def library_zip() -> str:
-    """Return the path of a zip that holds this library."""
-    folder = Path(__file__).parent
-    return shutil.make_archive(str(scratch() / "recsys"), "zip", folder.parent, folder.name)
+    """Return the path of a zip that holds this library, without what was compiled of it."""
+    folder, path = Path(__file__).parent, scratch() / "recsys.zip"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and file.parent.name != "__pycache__":
+                archive.write(file, file.relative_to(folder.parent))
+    return str(path)
 
 
 def to_struct(schema: pa.Schema) -> StructType:

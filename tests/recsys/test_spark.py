@@ -1,11 +1,14 @@
+import subprocess
+import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from pyspark.sql import SparkSession
 
-from recsys.spark import _write_file, conform, write_parquet
+from recsys.spark import _write_file, conform, library_zip, write_parquet
 
 pytestmark = pytest.mark.spark
 
@@ -39,3 +42,14 @@ def test_groups_of_rows_keep_their_order(tmp_path: Path, monkeypatch: pytest.Mon
     sizes = [found.metadata.row_group(n).num_rows for n in range(found.num_row_groups)]
     assert sizes == [8, 8, 4]
     assert found.read()["article_key"].to_pylist() == list(range(20))
+
+
+def test_workers_get_the_library_without_what_was_compiled_of_it(tmp_path: Path) -> None:
+    names = ZipFile(library_zip()).namelist()
+    assert {"recsys/spark.py", "recsys/serving/sql/0002_tables.sql"} <= set(names)
+    assert not [name for name in names if "__pycache__" in name]
+    found = subprocess.run(
+        [sys.executable, "-c", "import recsys.inference.topk as it; print(it.__file__)"],
+        env={"PYTHONPATH": library_zip()}, cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout.strip() == f"{library_zip()}/recsys/inference/topk.py"
