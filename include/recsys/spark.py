@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from tempfile import gettempdir
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import fsspec
@@ -64,9 +65,10 @@ def build_session(config: Config, name: str, *, rows: int, task_cpus: int = 1) -
         builder = builder.config(key, value)
     # Set by spark-submit; a SparkConf made here would not yet know what it was told.
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = builder.master(config.spark.master or "local[*]").config(
-            "spark.driver.memory", config.spark.driver_memory
-        )
+        master = config.spark.master or "local[*]"
+        builder = builder.master(master).config("spark.driver.memory", config.spark.driver_memory)
+        if master.startswith("local"):  # Java knows no TMPDIR, and a cluster's machines their own
+            builder = builder.config("spark.local.dir", gettempdir())
     session = builder.getOrCreate()
     session.sparkContext.addPyFile(library_zip())
     return session

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import gettempdir
 from zipfile import ZipFile
 
 import pyarrow as pa
@@ -42,6 +43,10 @@ def test_groups_of_rows_keep_their_order(tmp_path: Path, monkeypatch: pytest.Mon
     sizes = [found.metadata.row_group(n).num_rows for n in range(found.num_row_groups)]
     assert sizes == [8, 8, 4]
     assert found.read()["article_key"].to_pylist() == list(range(20))
+
+
+def test_shuffles_are_kept_where_the_process_keeps_its_own_files(spark: SparkSession) -> None:
+    assert spark.conf.get("spark.local.dir") == gettempdir()
 
 
 def test_workers_get_the_library_without_what_was_compiled_of_it(tmp_path: Path) -> None:
