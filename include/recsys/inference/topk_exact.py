@@ -66,6 +66,17 @@ def in_order(codes: Codes, k: int) -> Codes:
     return least
 
 
+@compiled
+def put_in_order(codes: Codes, code: int) -> None:
+    """Put a code into its place among others that are in order, if it is less than the last."""
+    at = len(codes) - 1
+    if code < codes[at]:
+        while at and codes[at - 1] > code:
+            codes[at] = codes[at - 1]
+            at -= 1
+        codes[at] = code
+
+
 @partial(compiled, fastmath={"reassoc", "contract"})
 def dot(one: tuple[Floats, int], other: tuple[Floats, int]) -> float:
     """Return the dot product of two rows of float32 in float64, several sums at a time.

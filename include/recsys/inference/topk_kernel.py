@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_exact import Codes, exact_codes, in_order, score_of
+from recsys.inference.topk_exact import Codes, exact_codes, in_order, put_in_order, score_of
 from recsys.inference.topk_held import (
     ROOM,
     Held,
@@ -109,10 +109,10 @@ def _best(held: Held, task: Task, slot: int, query: int, size: int) -> Codes:
     between = held.bars[slot], task.reach[query]
     front = to_front(ceilings, keys, size, value_reached(ceilings, size, k, between))
     best = _in_order(task, query, keys[:front])
-    worst = best[k - 1]
-    rest = keep_from(ceilings[front:], keys[front:], size - front, score_of(worst))
-    more = exact_codes(task.queries, task.candidates, query, keys[front : front + rest])
-    return in_order(np.concatenate((best, more[more < worst])), k)
+    rest = keep_from(ceilings[front:], keys[front:], size - front, score_of(best[k - 1]))
+    for code in exact_codes(task.queries, task.candidates, query, keys[front : front + rest]):
+        put_in_order(best, code)
+    return best
 
 
 @compiled

@@ -31,7 +31,7 @@ LINE = 64
 BLOCK = 256
 #: More than all that is too small for float32 adds up to.
 TINY = np.float32(1e-30)
-NONE, ONE = np.uint64(0), np.uint64(1)
+NONE, ONE, ALL = np.uint64(0), np.uint64(1), np.uint64(2**64 - 1)
 
 
 class ForVnni(NamedTuple):
@@ -117,6 +117,13 @@ def _look_by_type(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> A
                 error, unit = coarse.errors[first + row], coarse.units[first + row]
                 for word in range(WIDTH // 64):
                     left = bits[row, word]
+                    if left == ALL:  # as in the first part, before there is a bar
+                        for at in range(64 * word, 64 * word + 64):
+                            ceiling = (held.products[row, at] + error) * coarse.scales[part, at]
+                            held.ceilings[slot + row, size + at - 64 * word] = ceiling * unit
+                            held.keys[slot + row, size + at - 64 * word] = coarse.keys[part, at]
+                        size += 64
+                        continue
                     while left:
                         at = 64 * word + lowest_bit(left)
                         left &= left - ONE
