@@ -49,8 +49,9 @@ def encode(batch: pa.RecordBatch) -> memoryview:
     parts: Parts = [_even(">i2", np.array(batch.num_columns))]
     parts += [part for column in batch.columns for part in _parts(column)]
     pieces: list[pa.Array] = []
-    for group in (list(parts) for _, parts in groupby(parts, lambda part: type(part) is Even)):
-        pieces += [_bytes(_write(group, batch.num_rows))] if type(group[0]) is Even else group
+    for is_even, neighbours in groupby(parts, lambda part: isinstance(part, Even)):
+        group = list(neighbours)
+        pieces += [_bytes(_write(group, batch.num_rows))] if is_even else group
     rows = pc.binary_join_element_wise(*pieces, b"") if len(pieces) > 1 else pieces[0]
     _, offsets, data = rows.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)
