@@ -63,7 +63,6 @@ def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
         verdict = beside.submit(lambda: checks.require_none(bought.result()))
         if not checks.found:
             cursor.execute("SELECT recs_data.attach_run_tables(%s)", (run_id,))
-            cursor.execute("SELECT recs_data.analyze_articles()")
         verdict.result()
     expected = (snapshot.customers.num_rows, snapshot.articles.num_rows)
     if (found := (lists.rows, articles.rows)) != expected:

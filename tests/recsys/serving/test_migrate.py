@@ -187,7 +187,6 @@ def test_functions_that_act_as_owner_pin_their_search_path(query):
     )
     path = "search_path=pg_catalog, pg_temp"
     assert found == [
-        ("analyze_articles", [path, "default_statistics_target=10"]),
         ("attach_run_tables", [path, "default_statistics_target=10"]),
         ("create_run_tables", [path]),
         ("drop_run_tables", [path, "lock_timeout=50ms"]),
