@@ -67,7 +67,8 @@ def build_session(config: Config, name: str, *, rows: int, task_cpus: int = 1) -
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         master = config.spark.master or "local[*]"
         builder = builder.master(master).config("spark.driver.memory", config.spark.driver_memory)
-        if master.startswith("local"):  # Java knows no TMPDIR, and a cluster's machines their own
+        # Java does not look at TMPDIR. The machines of a cluster have folders of their own.
+        if master.startswith("local"):
             builder = builder.config("spark.local.dir", gettempdir())
     session = builder.getOrCreate()
     session.sparkContext.addPyFile(library_zip())

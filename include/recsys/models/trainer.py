@@ -18,6 +18,7 @@ from recsys.models.replica import Replica
 
 #: Python looks after signals, such as Ctrl-C, between calls: every few seconds.
 BATCHES_A_CALL = 100
+#: What TensorFlow is told of a vector of whole numbers, of any length.
 NUMBERS = tf.TensorSpec([None], tf.int32)
 
 

@@ -79,7 +79,10 @@ def _mark(
 
 @compiled
 def _in_filters(filters: Filters, customers: Keys, articles: Keys) -> Keys:
-    """Return which purchases, one of ten, may be in a list: it is seldom in a processor's cache."""
+    """Return the numbers of those purchases, some tenth, whose articles may be in a list, int32.
+
+    Only for these is a list looked at, which is seldom in a processor's cache.
+    """
     likely, count = np.empty(len(customers) + 1, np.int32), 0
     for at in range(len(customers)):
         # A negative key is a large number, and no customer's.
