@@ -68,15 +68,74 @@ def count_bits(_context: Any, _bits: Any) -> Any:
 
 
 @instruction
+def bits_of(_context: Any, _value: Any) -> Any:
+    """Return the bits of a float32, as a whole number."""
+
+    def emit(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), emit
+
+
+@instruction
+def float_of(_context: Any, _bits: Any) -> Any:
+    """Return the float32 of which these are the bits."""
+
+    def emit(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), emit
+
+
+@instruction
 def fetch(_context: Any, _start: Any) -> Any:
-    """Begin to load the 64 bytes at an address into the first cache."""
+    """Begin to load the 64 bytes at an address into the second cache.
+
+    The first one waits for few lines at a time.
+    """
 
     def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         place = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [place.type, *[ir.IntType(32)] * 3])
         insert: Any = cgutils.get_or_insert_function
         function = insert(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(function, [place, *(ir.IntType(32)(n) for n in (0, 3, 1))])
+        builder.call(function, [place, *(ir.IntType(32)(n) for n in (0, 2, 1))])
         return context.get_dummy_value()
 
     return types.void(types.intp), emit
+
+
+@instruction
+def sum_of_products(_context: Any, _ones: Any, _others: Any, _steps: Any) -> Any:
+    """Return the sum, in float64, of the products of float64 and float32 numbers, 16 a step.
+
+    Both are given by their addresses.
+    """
+    wide, narrow = ir.VectorType(ir.DoubleType(), 8), ir.VectorType(ir.FloatType(), 8)
+
+    def emit(_c: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        ones, others, steps = arguments
+        new: Any = cgutils.alloca_once
+        sums = [new(builder, wide) for _ in range(2)]
+        for total in sums:
+            builder.store(ir.Constant(wide, [0.0] * 8), total)
+        with cgutils.for_range(builder, steps) as loop:
+            far = builder.mul(loop.index, ir.IntType(64)(64))
+            one, other = builder.add(ones, builder.add(far, far)), builder.add(others, far)
+            for half, total in enumerate(sums):
+                values = builder.fpext(load(builder, other, narrow, 32 * half), wide)
+                product = builder.fmul(
+                    load(builder, one, wide, 64 * half), values, flags=("contract",)
+                )
+                added = builder.fadd(builder.load(total), product, flags=("contract",))
+                builder.store(added, total)
+        vector = builder.fadd(*map(builder.load, sums))
+        for width in (4, 2, 1):
+            halves = [
+                ir.Constant(ir.VectorType(ir.IntType(32), width), [*range(first, first + width)])
+                for first in (0, width)
+            ]
+            vector = builder.fadd(*(builder.shuffle_vector(vector, vector, h) for h in halves))
+        return builder.extract_element(vector, ir.IntType(32)(0))
+
+    return types.float64(types.intp, types.intp, types.intp), emit

@@ -113,5 +113,6 @@ def products(offsets: Places, keys: Keys, vectors: tuple[Floats, Floats], found:
     """
     own, others = vectors
     for row in range(len(offsets) - 1):
+        one = own[row].astype(np.float64)
         for entry in range(offsets[row], offsets[row + 1]):
-            found[entry] = dot((own, row), (others, keys[entry]))
+            found[entry] = dot(one, others, keys[entry])

@@ -10,7 +10,7 @@ from recsys.threads import in_threads
 Floats = NDArray[np.float32]
 
 #: Queries that a thread searches for at a time.
-SPAN = 512
+SPAN = 1024
 
 
 class Nearest:
@@ -39,8 +39,6 @@ class Nearest:
         self, queries: Floats, k: int, *, excluded: Ragged | None = None
     ) -> tuple[Keys, Floats]:
         """Return keys [n, k] and scores [n, k] for queries [n, dim]; see the function `top_k`."""
-        from recsys.inference.topk_coarse import decode, encode
-
         keys = np.full((len(queries), k), PADDING_KEY, np.int32)
         scores = np.full((len(queries), k), -np.inf, np.float32)
         if self.coarse is None or not keys.size:
@@ -51,9 +49,8 @@ class Nearest:
 
         def search(start: int) -> None:
             rows = slice(start, start + SPAN)
-            found = encode(keys[rows], scores[rows])
+            found = keys[rows], scores[rows]
             coarse.search(queries[rows], (offsets[start:], excluded.keys), k, found)
-            keys[rows], scores[rows] = decode(found)
 
         with coarse.one_thread_each():
             for _ in in_threads(search, range(0, len(queries), SPAN)):

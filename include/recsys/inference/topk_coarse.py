@@ -1,27 +1,29 @@
 """Ceilings for `top_k`: coarse scores, raised by how far they can be off; and the search by them.
 
 With a dash for a rounded vector, |q x - q' x'| <= |q - q'| |x| + |q'| |x - x'|, beside what summing
-in float32 loses. All lengths on the right are measured, with the largest of all candidates.
+in float32 loses. All lengths on the right are measured; of the candidates of a tile, the largest
+are taken.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recsys.errors import DataError
-from recsys.inference.ragged import Keys, rising
-from recsys.inference.topk_exact import Codes
-from recsys.inference.topk_held import Task, hold
+from recsys.inference.ragged import Keys
+from recsys.inference.topk_held import Held, Task, hold
 from recsys.inference.topk_instructions import QUAD, ROWS, SIDE, has_vnni
 from recsys.inference.topk_kernel import search
-from recsys.inference.topk_packed import Lengths, Packed
+from recsys.inference.topk_packed import Lengths, Packed, pack_tiles, real_units, units_of
 from recsys.inference.topk_units import (
     BLOCK,
+    TILES,
     TINY,
     WIDTH,
     Floats,
@@ -30,14 +32,15 @@ from recsys.inference.topk_units import (
     Vectors,
     aligned,
 )
-from recsys.threads import in_threads
+
+Found = tuple[Keys, Floats]
+#: What no search holds at the moment, by `k`.
+Spare = defaultdict[int, list[Held]]
 
 #: Four times what float32 loses of a product of two lengths for each dim added, in any order.
 LOSS = 2.0**-22
 #: A guess of a bar is below a ceiling by so many times what the ceiling was raised by.
 MARGIN = 1.1
-#: Parts of the candidates that a thread packs at a time.
-PARTS = 32
 #: By how much bytes are moved up to have no sign.
 MOVED = 128
 #: Where sums of products start for a place without a candidate.
@@ -52,9 +55,9 @@ class Coarse(Protocol):
     """Candidates, ready to be searched."""
 
     def search(
-        self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Codes
+        self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Found
     ) -> None:
-        """Write the codes of the best `k` of queries [n, dim] to `found` [n, k].
+        """Write the best `k` of queries [n, dim], keys and scores, to `found`, both [n, k].
 
         `excluded` are offsets [>= n + 1] and keys, row by row.
         """
@@ -69,68 +72,51 @@ def coarse_scores(candidates: Floats, keys: Keys) -> Coarse:
 
 
 class Bytes:
-    """Products of vectors in bytes, by AVX-512 VNNI: one or two percent of their lengths off.
-
-    A product of bytes is off by no more than `(|q| + loss_q) loss + loss_q most` in units of the
-    two, `loss` and `most` being the largest loss and length of a candidate in units of its own.
-    """
+    """Products of vectors in bytes, by AVX-512 VNNI: one or two percent of their lengths off."""
 
     def __init__(self, candidates: Floats, keys: Keys) -> None:
-        self.candidates, self.keys = aligned(candidates.shape, np.float32), keys
+        self.spare: Spare = defaultdict(list)
+        self.candidates = aligned(candidates.shape, np.float32)
         self.candidates[:] = candidates
+        units = units_of(self.candidates)
+        self.keys = _by_units(keys, units)
         self.deep = -(-candidates.shape[1] // SIDE) * SIDE
         parts = -(-len(keys) // WIDTH)
-        self.tiles = aligned((parts, WIDTH // SIDE, self.deep // SIDE, SIDE * SIDE), np.int8)
-        self.starts = np.full((parts, WIDTH), NOBODY, np.int32)
-        self.units = np.full((parts, WIDTH), np.inf, np.float32)
-        self.names = np.zeros((parts, WIDTH), np.int32)
-        found = np.array([*in_threads(self._pack, range(0, parts, PARTS))])
-        # The largest length of a candidate, and in bytes that of a candidate and of a loss.
-        self.longest, self.most, self.loss = found.max(axis=0)
-        taken = self.units[self.starts != NOBODY]
-        self.usual_unit, self.largest_unit = taken.mean(), taken.max()
-        # Zero where nobody stands: no bar, however low, is then below the sums there.
-        self.inverses = np.reciprocal(self.units)
-
-    def _pack(self, first: int) -> tuple[float, float, float]:
-        """Lay out PARTS of the candidates.
-
-        Returns the largest of their lengths, in float32 and in bytes, and of their losses in bytes.
-        """
-        parts = slice(first, first + PARTS)
-        names = self.keys[first * WIDTH : (first + PARTS) * WIDTH]
-        tiles = self.tiles[parts].view(np.uint32)  # a quad is a word
-        count, halves, steps = tiles.shape[:3]
-        packed = Packed.of(self.candidates[names], (count * WIDTH, self.deep))
-        lengths = _check(packed.lengths)
-        # A row of bytes a candidate becomes, for each quad of dims, a row of SIDE candidates.
-        words = packed.values.view(np.uint32).reshape(count, halves, 2, 16, steps, SIDE // QUAD)
-        tiles.reshape(count, halves, steps, SIDE // QUAD, 2, 16)[:] = words.transpose(
-            0, 1, 4, 5, 2, 3
-        )
-        starts = -MOVED * packed.values[: len(names)].sum(axis=1, dtype=np.int32)
-        for places, numbers in (
-            (self.starts, starts), (self.units, packed.units), (self.names, names)
-        ):  # fmt: skip
-            places[parts].reshape(-1)[: len(names)] = numbers
-        return lengths.max(), (lengths / packed.units).max(), (packed.losses / packed.units).max()
+        self.tiles = aligned((parts, TILES, self.deep // SIDE, SIDE * SIDE), np.int8)
+        self.tiles[:] = 0
+        self.starts = np.full(parts * WIDTH, NOBODY, np.int32)
+        self.units = np.ones(parts * TILES, np.float32)
+        largest = np.maximum.reduceat(units[self.keys], np.arange(0, len(keys), SIDE))
+        self.units[: len(largest)] = real_units(largest)
+        lengths, losses = np.zeros(parts * TILES), np.zeros(parts * TILES)
+        words = self.tiles.view(np.uint32).reshape(-1, self.deep // QUAD, SIDE)
+        found = self.starts, lengths, losses
+        pack_tiles(self.candidates, self.keys, self.units, words, found)
+        self.starts[: len(keys)] *= -MOVED
+        self.longest = _check(lengths).max()
+        # What float32 loses is among the losses: no query is shorter than 127 of its units.
+        losses += self.deep * 127 * LOSS * self.units
+        self.usual, self.largest = ((most(losses), most(lengths)) for most in (np.mean, np.max))
+        self.lengths, self.losses = _floats(lengths / self.units, losses / self.units)
 
     def search(
-        self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Codes
+        self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Found
     ) -> None:
         """See `Coarse`."""
         packed = Packed.of(queries, (len(queries) + ROWS, self.deep))
         units, lengths, losses = packed.units, _check(packed.lengths), packed.losses
-        errors = ((lengths + losses) * self.loss + losses * self.most) / units
-        errors += self.deep * 127**2 * LOSS
-        margin = MARGIN * errors * units * self.usual_unit
-        reach = lengths * self.longest + 2 * errors * units * self.largest_unit + TINY
-        reach, margin, errors = _floats(reach, margin, errors)
-        task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, found)
+        moved = lengths + losses
+        usual, largest = (
+            moved * loss + losses * length for loss, length in (self.usual, self.largest)
+        )
+        reach, margin = _floats(lengths * self.longest + 2 * largest + TINY, MARGIN * usual)
+        task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, *found)
         rows = packed.values.view(np.uint8) + np.uint8(MOVED)
-        errors, units = (np.pad(each, (0, ROWS), constant_values=1) for each in (errors, units))
-        candidates = self.tiles, self.starts, self.units, self.inverses, self.names
-        _by_blocks(task, ForVnni(rows, errors, units, *candidates))
+        in_units = _floats(moved / units, losses / units)
+        tiles: Any = (each.reshape(-1, TILES) for each in (self.units, self.lengths, self.losses))
+        candidates = self.tiles, self.starts.reshape(-1, WIDTH), *tiles
+        coarse = ForVnni(rows, units, in_units[0], in_units[1], *candidates)
+        _by_blocks(task, coarse, self.spare[k])
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`."""
@@ -141,6 +127,7 @@ class Blas:
     """Products in float32."""
 
     def __init__(self, candidates: Floats, keys: Keys) -> None:
+        self.spare: Spare = defaultdict(list)
         self.candidates, self.keys = candidates, keys
         self.longest = 0.0
         parts = range(0, len(keys), WIDTH)
@@ -151,28 +138,40 @@ class Blas:
             self.longest = max(self.longest, _lengths(rows).max())
 
     def search(
-        self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Codes
+        self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Found
     ) -> None:
         """See `Coarse`."""
         products = _lengths(queries) * self.longest
         errors = (queries.shape[1] + 8) * LOSS * products + TINY
         reach, margin, errors = _floats(products + 2 * errors, MARGIN * errors, errors)
-        task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, found)
-        _by_blocks(task, ForBlas(errors, self.columns))
+        task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, *found)
+        _by_blocks(task, ForBlas(errors, self.columns), self.spare[k])
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`; the number of before is set again afterwards."""
         return _one_blas_thread()
 
 
-def _by_blocks(task: Task, coarse: Vectors) -> None:
-    """Search for blocks of queries; each whose bar was guessed too high is searched for again."""
-    held = hold(task)
+def _by_blocks(task: Task, coarse: Vectors, spare: list[Held]) -> None:
+    """Search for blocks of queries; each whose bar was guessed too high is searched for again.
+
+    What is held is taken from `spare`, if there is any, and left there for the next search.
+    """
+    held = spare.pop() if spare else hold(task)
     for start in range(0, len(task.queries), BLOCK):
         block = (start, min(start + BLOCK, len(task.queries)))
         for query in search(task, coarse, held, block, True):
             # Without guesses no bar is too high, and nothing is missed.
             search(task, coarse, held, (int(query), int(query) + 1), False)
+    spare.append(held)
+
+
+def _by_units(keys: Keys, units: Floats) -> Keys:
+    """Return keys in an order in which, of each part, those with like units follow each other."""
+    whole = len(keys) // WIDTH * WIDTH
+    parts, rest = keys[:whole].reshape(-1, WIDTH), keys[whole:]
+    parts = np.take_along_axis(parts, units[parts].argsort(axis=1), axis=1)
+    return np.concatenate([parts.ravel(), rest[units[rest].argsort()]])
 
 
 @contextmanager
@@ -180,18 +179,6 @@ def _one_blas_thread() -> Iterator[None]:
     # One search at a time: two would each take the other's limit for the number of before.
     with BLAS, threadpool_limits(1, user_api="blas"):
         yield
-
-
-def encode(keys: Keys, scores: Floats) -> Codes:
-    """Return whole numbers that rise as a score falls and, among equal ones, as the key rises."""
-    return np.asarray(keys - (rising(scores).astype(np.int64) << 32))
-
-
-def decode(codes: Codes) -> tuple[Keys, Floats]:
-    """Return the keys and scores of codes."""
-    rising = -(codes >> 32)
-    bits = np.where(rising < 0, rising ^ 0x7FFFFFFF, rising).astype(np.int32)
-    return (codes & 0xFFFFFFFF).astype(np.int32), bits.view(np.float32)
 
 
 def _lengths(rows: Floats) -> Lengths:

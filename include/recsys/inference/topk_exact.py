@@ -1,6 +1,5 @@
 """Exact scores of the few candidates that `top_k` is left with, and their order; compiled."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,39 +7,57 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
-from recsys.vectors import fetch
+from recsys.vectors import bits_of, fetch, float_of, sum_of_products
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
 #: A vector is asked for so many candidates before it is needed.
 AHEAD = 12
+#: Numbers that are multiplied at a time.
+STEP = 16
+
+
+@compiled
+def ask_ahead(vectors: Floats, keys: Keys, at: int) -> None:
+    """Ask the memory for the row of `vectors` that `keys` names AHEAD places after `at`."""
+    if at + AHEAD < len(keys):
+        length = vectors.strides[0]
+        start = vectors.ctypes.data + keys[at + AHEAD] * length
+        for line in range(start, start + length, 64):
+            fetch(line)
 
 
 @compiled
 def exact_codes(queries: Floats, candidates: Floats, query: int, keys: Keys) -> Codes:
-    """Return codes of the scores of a query's candidates, `keys` [m]: see `topk_coarse.decode`."""
-    scores, codes = np.empty(len(keys), np.float32), np.empty(len(keys), np.int64)
-    bits = scores.view(np.int32)
-    start, length = candidates.ctypes.data, candidates.strides[0]
+    """Return codes of the scores of a query's candidates, `keys` [m]."""
+    codes = np.empty(len(keys), np.int64)
+    one = queries[query].astype(np.float64)
     for at, key in enumerate(keys):
-        if at + AHEAD < len(keys):
-            for line in range(0, length, 64):
-                fetch(start + keys[at + AHEAD] * length + line)
-        # Adding zero makes -0.0 equal to 0.0.
-        scores[at] = np.float32(dot((queries, query), (candidates, key))) + np.float32(0)
-        rising = np.int64(bits[at])
-        codes[at] = key - ((rising if rising >= 0 else rising ^ 0x7FFFFFFF) << 32)
+        ask_ahead(candidates, keys, at)
+        codes[at] = code_of(np.float32(dot(one, candidates, key)), key)
     return codes
+
+
+@compiled
+def code_of(score: Any, key: int) -> Any:
+    """Return a whole number that rises as a score falls and, among equal ones, as the key rises."""
+    # Adding zero makes -0.0 equal to 0.0.
+    bits = np.int64(bits_of(score + np.float32(0)))
+    return key - ((bits if bits >= 0 else bits ^ 0x7FFFFFFF) << 32)
 
 
 @compiled
 def score_of(code: int) -> Any:
     """Return the score that a code stands for."""
     rising = -(code >> 32)
-    bits = np.empty(1, np.int32)
-    bits[0] = rising if rising >= 0 else rising ^ 0x7FFFFFFF
-    return bits.view(np.float32)[0]
+    return float_of(np.int32(rising if rising >= 0 else rising ^ 0x7FFFFFFF))
+
+
+@compiled
+def key_of(code: int) -> Any:
+    """Return the key that a code stands for."""
+    return np.int32(code & 0x7FFFFFFF)
 
 
 @compiled
@@ -77,14 +94,15 @@ def put_in_order(codes: Codes, code: int) -> None:
         codes[at] = code
 
 
-@partial(compiled, fastmath={"reassoc", "contract"})
-def dot(one: tuple[Floats, int], other: tuple[Floats, int]) -> float:
-    """Return the dot product of two rows of float32 in float64, several sums at a time.
+@compiled
+def dot(one: NDArray[np.float64], others: Floats, row: int) -> float:
+    """Return the dot product of a vector [dim] and a row of float32 vectors, in float64.
 
-    The rows are not cut out of their arrays: Numba would count who uses these, for each product.
+    The row is not cut out of its array: Numba would count who uses it, for each product.
     """
-    (ones, row), (others, column) = one, other
-    total = 0.0
-    for dim in range(ones.shape[1]):
-        total += np.float64(ones[row, dim]) * np.float64(others[column, dim])
+    steps = len(one) // STEP
+    start = others.ctypes.data + row * others.strides[0]
+    total: float = sum_of_products(one.ctypes.data, start, steps)
+    for dim in range(steps * STEP, len(one)):
+        total += one[dim] * np.float64(others[row, dim])
     return total

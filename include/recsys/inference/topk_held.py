@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_exact import Codes
 from recsys.inference.topk_instructions import ROWS
-from recsys.inference.topk_units import BLOCK, NONE, ONE, WIDTH, Floats, aligned
+from recsys.inference.topk_units import BLOCK, NONE, ONE, TILES, WIDTH, Floats, aligned
 from recsys.vectors import count_bits, reaching
 
 #: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
@@ -29,7 +28,9 @@ class Task(NamedTuple):
     offsets: NDArray[np.int64]  # [n + 1], into `excluded`
     excluded: Keys  # [total], keys
     k: int
-    found: Codes  # [n, k], written: the codes of the best; what is not found stays as it is
+    #: [n, k], written: the best; what is not found stays as it is
+    found_keys: Keys
+    found_scores: Floats  # [n, k], written as well
 
 
 class Held(NamedTuple):
@@ -39,9 +40,10 @@ class Held(NamedTuple):
     keys: Keys  # [BLOCK, capacity]
     sizes: NDArray[np.int64]  # [BLOCK]
     bars: Floats  # [BLOCK], the lowest ceiling that is of interest
-    bars_in_units: Floats  # [ROWS], of some of the queries: scratch
-    products: Floats  # [ROWS, WIDTH], scratch
-    reached: NDArray[np.uint64]  # [ROWS, WIDTH / 64], scratch
+    leasts: NDArray[np.int32]  # [TILES, BLOCK + ROWS], scratch
+    products: NDArray[np.int32]  # [ROWS, WIDTH], scratch
+    reached: NDArray[np.uint64]  # [ROWS * WIDTH / 64], scratch
+    words: NDArray[np.uint64]  # [ROWS * WIDTH / 64], scratch
     opened: NDArray[np.int64]  # [BLOCK], how many of them are known not to be excluded
     closed: NDArray[np.uint64]  # [a / 64], a bit a key: scratch
 
@@ -49,14 +51,16 @@ class Held(NamedTuple):
 def hold(task: Task) -> Held:
     """Return room for what the queries of any block hold, to be used again for each."""
     capacity = -(-max(LEAST, CAPACITY * task.k) // 64) * 64 + ROOM
+    room = aligned((2, BLOCK, capacity), np.float32)
     return Held(
-        aligned((BLOCK, capacity), np.float32),
-        np.empty((BLOCK, capacity), np.int32),
+        room[0],
+        room[1].view(np.int32),
         np.empty(BLOCK, np.int64),
         np.empty(BLOCK, np.float32),
-        np.empty(ROWS, np.float32),
-        aligned((ROWS, WIDTH), np.float32),
-        np.empty((ROWS, WIDTH // 64), np.uint64),
+        np.empty((TILES, BLOCK + ROWS), np.int32),
+        aligned((ROWS, WIDTH), np.int32),
+        np.empty(ROWS * WIDTH // 64, np.uint64),
+        np.empty(ROWS * WIDTH // 64, np.uint64),
         np.empty(BLOCK, np.int64),
         np.zeros(len(task.candidates) // 64 + 1, np.uint64),
     )

@@ -1,4 +1,4 @@
-"""Products of bytes, and what of them reaches a bar.
+"""Products of bytes, and which of them are large enough.
 
 AVX-512 VNNI (Intel since Cascade Lake, AMD since Zen 4) adds four products of bytes to each of 16
 sums at a time: twice as many as of bfloat16, and four times as many as of float32.
@@ -21,9 +21,9 @@ QUAD = 4
 #: Queries whose sums of products with SIDE candidates stay in the registers.
 ROWS = 8
 
-_INT, _WORD, _FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
-#: Vectors of 16 whole numbers, or as many times four bytes, and of 16 floats.
-_INTS, _FLOATS = ir.VectorType(_INT, 16), ir.VectorType(_FLOAT, 16)
+_INT, _WORD = ir.IntType(32), ir.IntType(64)
+#: A vector of 16 whole numbers, or as many times four bytes.
+_INTS = ir.VectorType(_INT, 16)
 
 
 def has_vnni() -> bool:
@@ -42,41 +42,32 @@ def _emit(builder: Any, name: str, *arguments: Any, returns: Any) -> Any:
 
 @instruction
 def multiply(_context: Any, _queries: Any, _candidates: Any, _found: Any) -> Any:
-    """Write the products of ROWS queries by SIDE candidates, and which of them reach the bars.
-
-    A product reaches its query's bar if it is no less than bar * inverse - error.
+    """Write the products of ROWS queries by SIDE candidates, and which of them are large enough.
 
     Args:
-        queries: addresses of bytes without a sign, a row a query; bytes a row; then the addresses
-            of ROWS bars and of ROWS errors, float32.
+        queries: addresses of bytes without a sign, a row a query; bytes a row; then the address of
+            ROWS numbers, int32, that a query's products must not be below.
         candidates: the address of bytes with a sign, step by step, in each step quad by quad, in
-            each quad candidate by candidate; number of steps of 32 dims; then the addresses of
-            SIDE numbers that sums start from, int32, and of SIDE inverses, float32.
-        found: the address of the products, float32, bytes from query to query; the address of a bit
+            each quad candidate by candidate; number of steps of 32 dims; then the address of SIDE
+            numbers that sums start from, int32.
+        found: the address of the products, int32, bytes from query to query; the address of a bit
             for each candidate, bytes from query to query.
     """
 
     def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         unpack: Any = cgutils.unpack_tuple
-        rows, stride, bars, errors = unpack(builder, arguments[0])
-        columns, steps, starts, inverses = unpack(builder, arguments[1])
+        rows, stride, leasts = unpack(builder, arguments[0])
+        columns, steps, starts = unpack(builder, arguments[1])
         products, apart, bits, between = unpack(builder, arguments[2])
         first = [load(builder, starts, _INTS, 64 * half) for half in range(2)]
-        halves = [load(builder, inverses, _FLOATS, 64 * half) for half in range(2)]
         sums = _sums_of_products(builder, (rows, stride), (columns, steps), first)
         for row, pair in enumerate(sums):
-            bar, error = (
-                broadcast(builder, load(builder, start, _FLOAT, 4 * row), 16)
-                for start in (bars, errors)
-            )
+            least = broadcast(builder, load(builder, leasts, _INT, 4 * row), 16)
             reached = []
-            for half, (total, inverse) in enumerate(zip(pair, halves, strict=True)):
-                product = builder.sitofp(builder.load(total), _FLOATS)
+            for half, total in enumerate(map(builder.load, pair)):
                 place = builder.add(builder.mul(apart, _WORD(row)), _WORD(64 * half))
-                builder.store(product, at(builder, products, place, _FLOATS), align=4)
-                raised = builder.fmul(bar, inverse, flags=("contract",))
-                least = builder.fsub(raised, error, flags=("contract",))
-                reached.append(builder.fcmp_ordered(">=", product, least))
+                builder.store(total, at(builder, products, place, _INTS), align=4)
+                reached.append(builder.icmp_signed(">=", total, least))
             order = ir.Constant(ir.VectorType(_INT, 32), [*range(32)])
             both = builder.bitcast(builder.shuffle_vector(*reached, order), _INT)
             place = builder.mul(between, _WORD(row))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_exact import Codes, exact_codes, in_order, put_in_order, score_of
+from recsys.inference.topk_exact import Codes, exact_codes, in_order, key_of, put_in_order, score_of
 from recsys.inference.topk_held import (
     ROOM,
     Held,
@@ -65,6 +65,11 @@ def _lift(held: Held, task: Task, block: tuple[int, int], seen: int) -> None:
 @compiled
 def _make_room(held: Held, task: Task, block: tuple[int, int]) -> None:
     """Let those queries that have no room for WIDTH candidates more hold their best alone."""
+    fullest = 0  # hardly ever too full: that is seen of many at a time
+    for slot in range(block[1] - block[0]):
+        fullest = max(fullest, held.sizes[slot])
+    if fullest <= held.ceilings.shape[1] - ROOM:
+        return
     for query in range(block[0], block[1]):
         slot = query - block[0]
         size = int(held.sizes[slot])
@@ -73,7 +78,7 @@ def _make_room(held: Held, task: Task, block: tuple[int, int]) -> None:
             best = _in_order(task, query, held.keys[slot, :size])
             for at, code in enumerate(best):
                 held.ceilings[slot, at] = score_of(code)
-                held.keys[slot, at] = code & 0xFFFFFFFF
+                held.keys[slot, at] = key_of(code)
             if len(best) == task.k:
                 held.bars[slot] = max(held.bars[slot], score_of(best[task.k - 1]))
             held.opened[slot] = held.sizes[slot] = len(best)
@@ -81,7 +86,7 @@ def _make_room(held: Held, task: Task, block: tuple[int, int]) -> None:
 
 @compiled
 def _finish(held: Held, task: Task, block: tuple[int, int]) -> NDArray[np.int64]:
-    """Write the codes of the best of each query of a block, but not of those that it returns.
+    """Write the best of each query of a block, but not of those that it returns.
 
     Their bars were guessed too high.
     """
@@ -95,7 +100,8 @@ def _finish(held: Held, task: Task, block: tuple[int, int]) -> NDArray[np.int64]
             missed[slot] = size < task.k or score_of(codes[task.k - 1]) < bar
         if not missed[slot]:
             for at in range(min(size, task.k)):
-                task.found[query, at] = codes[at]
+                task.found_keys[query, at] = key_of(codes[at])
+                task.found_scores[query, at] = score_of(codes[at])
     return block[0] + np.flatnonzero(missed)
 
 
@@ -108,6 +114,8 @@ def _best(held: Held, task: Task, slot: int, query: int, size: int) -> Codes:
     # The highest ceilings say which of the others are worth an exact score.
     between = held.bars[slot], task.reach[query]
     front = to_front(ceilings, keys, size, value_reached(ceilings, size, k, between))
+    if front < k:  # some are below the bar, by what was rounded
+        front = size
     best = _in_order(task, query, keys[:front])
     rest = keep_from(ceilings[front:], keys[front:], size - front, score_of(best[k - 1]))
     for code in exact_codes(task.queries, task.candidates, query, keys[front : front + rest]):

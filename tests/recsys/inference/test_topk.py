@@ -13,7 +13,7 @@ from recsys.errors import DataError
 from recsys.inference import topk, topk_coarse
 from recsys.inference.ragged import Ragged
 from recsys.inference.topk import Nearest, top_k
-from recsys.inference.topk_coarse import decode, encode
+from recsys.inference.topk_exact import code_of, key_of, score_of
 from recsys.inference.topk_instructions import has_vnni
 from recsys.inference.topk_packed import Packed
 
@@ -224,24 +224,25 @@ def test_threads_and_splits_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
-def test_vectors_without_a_product_are_refused(value: float) -> None:
-    candidates = np.ones((4, 2), np.float32)
-    candidates[3, 1] = value
+@pytest.mark.parametrize("where", [0, 17, 39])
+def test_vectors_without_a_product_are_refused(value: float, where: int) -> None:
+    candidates = np.ones((40, 2), np.float32)
+    candidates[where, 1] = value
     queries = np.full((1, 2), 2, np.float32)
     with pytest.raises(DataError, match="top_k expects finite vectors"):
-        top_k(queries, candidates, 1, allowed=np.ones(4, bool))
+        top_k(queries, candidates, 1, allowed=np.ones(40, bool))
     # What is not on sale may be anything.
-    assert top_k(queries, candidates, 1, allowed=np.arange(4) < 3)[0].tolist() == [[0]]
+    others = np.arange(40) != where
+    assert top_k(queries, candidates, 1, allowed=others)[0].tolist() == [[int(where == 0)]]
 
 
 def test_codes_rise_as_scores_fall_and_then_by_key() -> None:
     scores = np.array([3, 3, 0.5, 0, -1e-40, -2, -np.inf], np.float32)
     keys = np.array([7, 2**31 - 1, 3, 0, 5, 1, 0], np.int32)
-    codes = encode(keys, scores)
+    codes = [code_of(score, key) for score, key in zip(scores, keys, strict=True)]
     assert (np.diff(codes) > 0).all()
-    found = decode(codes)
-    assert found[0].tolist() == keys.tolist()
-    assert found[1].tobytes() == scores.tobytes()
+    assert [key_of(code) for code in codes] == keys.tolist()
+    assert np.float32([score_of(code) for code in codes]).tobytes() == scores.tobytes()
 
 
 def test_vectors_in_bytes_say_how_far_they_have_moved() -> None:
@@ -250,6 +251,7 @@ def test_vectors_in_bytes_say_how_far_they_have_moved() -> None:
     assert packed.values.tolist() == [
         [127, -64, 0, 0, 0], [0, 0, 0, 0, 0], [127, 43, -127, 0, 0], [0, 0, 0, 0, 0]
     ]  # fmt: skip
+    np.testing.assert_array_equal(packed.units, np.array([0.01, 1, 3 / 127], np.float32))
     near = packed.values[:3, :3] * packed.units[:, None].astype(np.float64)
     np.testing.assert_allclose(packed.losses, np.linalg.norm(rows - near, axis=1), rtol=1e-9)
     np.testing.assert_allclose(packed.lengths, np.linalg.norm(rows.astype(float), axis=1))

@@ -28,17 +28,15 @@ def _pointer(_context: Any, _address: Any) -> Any:
 
 @numba.njit
 def multiply(queries: Any, candidates: Any, found: Any) -> None:
-    rows, stride, bars, errors = queries
-    columns, steps, starts, inverses = candidates
+    rows, stride, leasts = queries
+    columns, steps, starts = candidates
     products, apart, bits, between = found
     starts = numba.carray(_pointer(starts), SIDE, np.int32)
-    inverses = numba.carray(_pointer(inverses), SIDE, np.float32)
+    leasts = numba.carray(_pointer(leasts), ROWS, np.int32)
     quads = numba.carray(_pointer(columns), (steps, SIDE // 4, SIDE, 4), np.int8)
     for query in range(ROWS):
         dims = numba.carray(_pointer(rows + query * stride), (steps, SIDE // 4, 4), np.uint8)
-        bar = numba.carray(_pointer(bars), ROWS, np.float32)[query]
-        error = numba.carray(_pointer(errors), ROWS, np.float32)[query]
-        scores = numba.carray(_pointer(products + query * apart), SIDE, np.float32)
+        totals = numba.carray(_pointer(products + query * apart), SIDE, np.int32)
         reached = numba.carray(_pointer(bits + query * between), 1, np.uint32)
         reached[0] = 0
         for candidate in range(SIDE):
@@ -48,8 +46,8 @@ def multiply(queries: Any, candidates: Any, found: Any) -> None:
                     for dim in range(4):
                         value = np.int64(dims[step, quad, dim])
                         total += value * np.int64(quads[step, quad, candidate, dim])
-            scores[candidate] = np.float32(total)
-            if scores[candidate] >= bar * inverses[candidate] - error:
+            totals[candidate] = np.int32(total)
+            if totals[candidate] >= leasts[query]:
                 reached[0] |= np.uint32(1) << np.uint32(candidate)
 
 
