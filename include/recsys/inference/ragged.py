@@ -164,6 +164,8 @@ class Ragged:
         from recsys.inference.ragged_kernel import products
 
         found = np.empty(len(self.keys), np.float32)
+        # Rows are read by their addresses.
+        others = np.ascontiguousarray(others, np.float32)
         products(self.offsets, self.keys, (vectors, others), found)
         return found
 

@@ -112,3 +112,14 @@ def test_rows_are_multiplied_by_the_vectors_of_their_keys() -> None:
     own = np.array([[1, 2], [9, 9], [0, np.nan]], np.float32)
     others = np.array([[1, 1], [5, 5], [3, -1]], np.float32)
     np.testing.assert_array_equal(ragged.dot(own, others), np.float32([1, 3, np.nan]))
+
+
+@pytest.mark.parametrize("dim", [1, 16, 37])
+def test_the_vectors_may_lie_in_any_order(dim: int) -> None:
+    rng = np.random.default_rng(dim)
+    # Small whole numbers: their products are exact.
+    own, others = (rng.integers(-9, 10, (n, dim)).astype(np.float32) for n in (2, 5))
+    ragged = Ragged.of([[4, 0, 2], [1, 3]])
+    expected = (own[ragged.rows] * others[ragged.keys]).sum(axis=1)
+    for way in (others, np.asfortranarray(others), others.astype(float), others.repeat(2, 0)[::2]):
+        np.testing.assert_array_equal(ragged.dot(own, way), expected)
