@@ -33,6 +33,7 @@ from recsys.inference.topk_units import (
     aligned,
 )
 
+#: Keys and scores, [n, k].
 Found = tuple[Keys, Floats]
 #: What no search holds at the moment, by `k`.
 Spare = defaultdict[int, list[Held]]
@@ -85,9 +86,10 @@ class Bytes:
         self.tiles = aligned((parts, TILES, self.deep // SIDE, SIDE * SIDE), np.int8)
         self.tiles[:] = 0
         self.starts = np.full(parts * WIDTH, NOBODY, np.int32)
-        self.units = np.ones(parts * TILES, np.float32)
         largest = np.maximum.reduceat(units[self.keys], np.arange(0, len(keys), SIDE))
-        self.units[: len(largest)] = real_units(largest)
+        filled = len(largest)  # the last tiles may be empty
+        self.units = np.ones(parts * TILES, np.float32)
+        self.units[:filled] = real_units(largest)
         lengths, losses = np.zeros(parts * TILES), np.zeros(parts * TILES)
         words = self.tiles.view(np.uint32).reshape(-1, self.deep // QUAD, SIDE)
         found = self.starts, lengths, losses
@@ -96,7 +98,10 @@ class Bytes:
         self.longest = _check(lengths).max()
         # What float32 loses is among the losses: no query is shorter than 127 of its units.
         losses += self.deep * 127 * LOSS * self.units
-        self.usual, self.largest = ((most(losses), most(lengths)) for most in (np.mean, np.max))
+        # A loss and a length of a tile, as a rule and at most.
+        self.usual, self.largest = (
+            (of(losses[:filled]), of(lengths[:filled])) for of in (np.mean, np.max)
+        )
         self.lengths, self.losses = _floats(lengths / self.units, losses / self.units)
 
     def search(
@@ -112,10 +117,10 @@ class Bytes:
         reach, margin = _floats(lengths * self.longest + 2 * largest + TINY, MARGIN * usual)
         task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, *found)
         rows = packed.values.view(np.uint8) + np.uint8(MOVED)
-        in_units = _floats(moved / units, losses / units)
+        own_lengths, own_losses = _floats(moved / units, losses / units)
         tiles: Any = (each.reshape(-1, TILES) for each in (self.units, self.lengths, self.losses))
         candidates = self.tiles, self.starts.reshape(-1, WIDTH), *tiles
-        coarse = ForVnni(rows, units, in_units[0], in_units[1], *candidates)
+        coarse = ForVnni(rows, units, own_lengths, own_losses, *candidates)
         _by_blocks(task, coarse, self.spare[k])
 
     def one_thread_each(self) -> AbstractContextManager[object]:

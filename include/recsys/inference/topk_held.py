@@ -28,9 +28,8 @@ class Task(NamedTuple):
     offsets: NDArray[np.int64]  # [n + 1], into `excluded`
     excluded: Keys  # [total], keys
     k: int
-    #: [n, k], written: the best; what is not found stays as it is
-    found_keys: Keys
-    found_scores: Floats  # [n, k], written as well
+    found_keys: Keys  # [n, k], written: the best; what is not found stays as it is
+    found_scores: Floats  # [n, k], written: theirs
 
 
 class Held(NamedTuple):
@@ -40,10 +39,13 @@ class Held(NamedTuple):
     keys: Keys  # [BLOCK, capacity]
     sizes: NDArray[np.int64]  # [BLOCK]
     bars: Floats  # [BLOCK], the lowest ceiling that is of interest
-    leasts: NDArray[np.int32]  # [TILES, BLOCK + ROWS], scratch
-    products: NDArray[np.int32]  # [ROWS, WIDTH], scratch
-    reached: NDArray[np.uint64]  # [ROWS * WIDTH / 64], scratch
-    words: NDArray[np.uint64]  # [ROWS * WIDTH / 64], scratch
+    #: Scratch for a part of the candidates: [TILES, BLOCK + ROWS], bars as numbers that products
+    #: are compared with; then, of ROWS queries: [ROWS, WIDTH], products; [ROWS * WIDTH / 64], a bit
+    #: for each that reaches its bar; and which of these words hold one.
+    leasts: NDArray[np.int32]
+    products: NDArray[np.int32]
+    reached: NDArray[np.uint64]
+    words: NDArray[np.uint64]
     opened: NDArray[np.int64]  # [BLOCK], how many of them are known not to be excluded
     closed: NDArray[np.uint64]  # [a / 64], a bit a key: scratch
 

@@ -65,11 +65,6 @@ def _lift(held: Held, task: Task, block: tuple[int, int], seen: int) -> None:
 @compiled
 def _make_room(held: Held, task: Task, block: tuple[int, int]) -> None:
     """Let those queries that have no room for WIDTH candidates more hold their best alone."""
-    fullest = 0  # hardly ever too full: that is seen of many at a time
-    for slot in range(block[1] - block[0]):
-        fullest = max(fullest, held.sizes[slot])
-    if fullest <= held.ceilings.shape[1] - ROOM:
-        return
     for query in range(block[0], block[1]):
         slot = query - block[0]
         size = int(held.sizes[slot])

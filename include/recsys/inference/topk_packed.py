@@ -22,7 +22,7 @@ class Packed(NamedTuple):
     """Vectors in bytes, as near as these come: value = byte * unit."""
 
     values: NDArray[np.int8]  # [>= n, deep], a row a vector
-    units: Floats  # [n], of their own
+    units: Floats  # [n], a 127th of each vector's largest value
     lengths: Lengths  # [n], of the vectors
     losses: Lengths  # [n], lengths of what they have moved by
 
@@ -32,11 +32,12 @@ class Packed(NamedTuple):
 
         The length of a vector with NaN or infinity in it is not finite.
         """
+        rows = np.ascontiguousarray(rows)
         values: NDArray[np.int8] = aligned(shape, np.int8)
         values[:] = 0
         numbers = np.empty(len(rows)), np.empty(len(rows))
         packed = Packed(values, real_units(units_of(rows)), *numbers)
-        _pack(np.ascontiguousarray(rows), packed)
+        _pack(rows, packed)
         return packed
 
 
@@ -77,8 +78,8 @@ def pack_tiles(
         keys: [n], rows of `candidates`, in their order in the tiles.
         units: [tiles], each no less than that of its candidates.
         tiles: [tiles, quads, SIDE], zeros where there is no candidate or dim; a word is four bytes.
-        found: sums of bytes, int32 [>= n], and by tile the largest lengths and losses, [tiles],
-            zeros before.
+        found: written: sums of bytes, int32 [>= n], and the largest length and loss in each tile,
+            float64 [tiles], zeros before; infinity for a length that is not finite.
     """
     sums, lengths, losses = found
     values = np.zeros(4 * tiles.shape[1], np.int8)

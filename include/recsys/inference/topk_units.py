@@ -122,10 +122,11 @@ def _write_leasts(leasts: NDArray[np.int32], bars: Floats, queries: Any, tile: A
         leasts[at] = np.int32(max(min(least, np.float32(HIGH)), np.float32(LOW)))
 
 
-# Rows are found by their addresses: Numba would count who uses an array cut out of another.
+# Both are put into their caller: that is 1.5 us a customer quicker than to call them. Rows are
+# found by their addresses: Numba would count who uses an array cut out of another.
 @partial(compiled, inline="always")
 def _mark(coarse: ForVnni, held: Any, first: int, slot: int, part: int) -> None:
-    """Write the products of ROWS queries with a part, and a bit each: whether it is no less."""
+    """Write the products of ROWS queries with a part, and a bit each: whether they reach bars."""
     steps, (whole, apart) = coarse.tiles.shape[2], coarse.tiles.strides[:2]
     length, wide = coarse.rows.strides[0], held.products.strides[0]
     for tile in range(TILES):
