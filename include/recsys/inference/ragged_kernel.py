@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
-from recsys.inference.topk_exact import dot
+from recsys.inference.topk_exact import dots
 
 Floats = NDArray[np.float32]
 Keys = NDArray[np.int32]
@@ -113,6 +113,5 @@ def products(offsets: Places, keys: Keys, vectors: tuple[Floats, Floats], found:
     """
     own, others = vectors
     for row in range(len(offsets) - 1):
-        one = own[row].astype(np.float64)
-        for entry in range(offsets[row], offsets[row + 1]):
-            found[entry] = dot(one, others, keys[entry])
+        start, end = offsets[row], offsets[row + 1]
+        dots(own[row].astype(np.float64), others, keys[start:end], found[start:end])

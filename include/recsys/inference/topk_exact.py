@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
-from recsys.vectors import bits_of, fetch, float_of, sum_of_products
+from recsys.vectors import (
+    bits_of,
+    count_bits,
+    fetch,
+    float_of,
+    reaching,
+    sums_of_products,
+)
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int64]
@@ -29,14 +36,34 @@ def ask_ahead(vectors: Floats, keys: Keys, at: int) -> None:
 
 
 @compiled
-def exact_codes(queries: Floats, candidates: Floats, query: int, keys: Keys) -> Codes:
-    """Return codes of the scores of a query's candidates, `keys` [m]."""
-    codes = np.empty(len(keys), np.int64)
-    one = queries[query].astype(np.float64)
-    for at, key in enumerate(keys):
-        ask_ahead(candidates, keys, at)
-        codes[at] = code_of(np.float32(dot(one, candidates, key)), key)
-    return codes
+def dots(one: NDArray[np.float64], others: Floats, keys: Keys, found: Floats) -> None:
+    """Write the dot products of a vector and some rows of others, summed in float64.
+
+    Rows are not cut out of their array: Numba would count who uses it, for each product.
+
+    Args:
+        one: [dim].
+        others: [n, dim], row by row in memory.
+        keys: [m], rows of `others`.
+        found: [>= m], written.
+    """
+    steps, last = len(one) // STEP, len(keys) - 1
+    start, length = others.ctypes.data, others.strides[0]
+    for first in range(0, len(keys), 4):
+        for at in range(first, first + 4):
+            ask_ahead(others, keys, at)
+        rows = (
+            start + length * keys[first],
+            start + length * keys[min(first + 1, last)],
+            start + length * keys[min(first + 2, last)],
+            start + length * keys[min(first + 3, last)],
+        )
+        sums = sums_of_products(one.ctypes.data, rows, steps)
+        for at in range(first, min(first + 4, len(keys))):
+            total = sums[at - first]
+            for dim in range(steps * STEP, len(one)):
+                total += one[dim] * np.float64(others[keys[at], dim])
+            found[at] = total
 
 
 @compiled
@@ -61,26 +88,32 @@ def key_of(code: int) -> Any:
 
 
 @compiled
-def rank(codes: Codes) -> NDArray[np.int64]:
-    """Return how many are less than each: for so few, this is faster than to sort them."""
-    ranks = np.empty(len(codes), np.int64)
-    for at in range(len(codes)):
-        own, less = codes[at], 0
-        for other in range(len(codes)):
-            less += codes[other] < own
-        ranks[at] = less
-    return ranks
+def in_order(scores: Floats, keys: Keys, best: Codes) -> int:
+    """Write the codes of the best, in order; return how many.
 
+    To count how many reach each is faster, for so few, than to sort them.
 
-@compiled
-def in_order(codes: Codes, k: int) -> Codes:
-    """Return the least `k` codes in order, or all where there are fewer; none may be equal."""
-    least = np.empty(min(len(codes), k), np.int64)
-    ranks = rank(codes)
-    for at in range(len(codes)):
-        if ranks[at] < k:
-            least[ranks[at]] = codes[at]
-    return least
+    Args:
+        scores: [>= m]; what lies behind m, up to the next multiple of 64, is overwritten.
+        keys: [m], theirs.
+        best: [k], written; behind the last that there is, anything.
+    """
+    count, k, above = len(keys), len(best), 0
+    scores[count : -(-count // 64) * 64] = -np.inf
+    for at in range(count):
+        place = -1  # it reaches itself
+        for first in range(0, count, 64):
+            place += count_bits(reaching(scores.ctypes.data + 4 * first, scores[at]))
+        above += place
+        if place < k:
+            best[place] = code_of(scores[at], keys[at])
+    if above != count * (count - 1) // 2:  # some are equal, and reach each other
+        codes = np.empty(count, np.int64)
+        for at in range(count):
+            codes[at] = code_of(scores[at], keys[at])
+        codes.sort()
+        best[: min(count, k)] = codes[:k]
+    return min(count, k)
 
 
 @compiled
@@ -92,17 +125,3 @@ def put_in_order(codes: Codes, code: int) -> None:
             codes[at] = codes[at - 1]
             at -= 1
         codes[at] = code
-
-
-@compiled
-def dot(one: NDArray[np.float64], others: Floats, row: int) -> float:
-    """Return the dot product of a vector [dim] and a row of float32 vectors, in float64.
-
-    The row is not cut out of its array: Numba would count who uses it, for each product.
-    """
-    steps = len(one) // STEP
-    start = others.ctypes.data + row * others.strides[0]
-    total: float = sum_of_products(one.ctypes.data, start, steps)
-    for dim in range(steps * STEP, len(one)):
-        total += one[dim] * np.float64(others[row, dim])
-    return total

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
+from recsys.inference.topk_exact import Codes
 from recsys.inference.topk_instructions import ROWS
-from recsys.inference.topk_units import BLOCK, NONE, ONE, TILES, WIDTH, Floats, aligned
-from recsys.vectors import count_bits, reaching
+from recsys.inference.topk_units import BLOCK, LINE, TILES, WIDTH, Floats, aligned
+from recsys.vectors import count_bits, fetch, reaching
 
 #: A query holds this many times `k` candidates before it raises its bar, and no fewer than LEAST.
 CAPACITY, LEAST = 8, 256
@@ -47,7 +48,11 @@ class Held(NamedTuple):
     reached: NDArray[np.uint64]
     words: NDArray[np.uint64]
     opened: NDArray[np.int64]  # [BLOCK], how many of them are known not to be excluded
-    closed: NDArray[np.uint64]  # [a / 64], a bit a key: scratch
+    closed: NDArray[np.uint32]  # [a / 32], a bit a key: scratch
+    #: Scratch for one query: [dim], its vector; [capacity], exact scores; [k], codes of the best.
+    one: NDArray[np.float64]
+    scores: Floats
+    best: Codes
 
 
 def hold(task: Task) -> Held:
@@ -64,12 +69,15 @@ def hold(task: Task) -> Held:
         np.empty(ROWS * WIDTH // 64, np.uint64),
         np.empty(ROWS * WIDTH // 64, np.uint64),
         np.empty(BLOCK, np.int64),
-        np.zeros(len(task.candidates) // 64 + 1, np.uint64),
+        np.zeros(len(task.candidates) // 32 + 1, np.uint32),
+        aligned((task.queries.shape[1],), np.float64),
+        aligned((capacity,), np.float32),
+        np.empty(task.k, np.int64),
     )
 
 
 @compiled
-def let_go_of_excluded(held: Held, slot: int, size: int, task: Task, query: int) -> int:
+def let_go_of_excluded(held: Held, slot: int, size: int, task: Task, query: int) -> Any:
     """Let go of what the query must not get; return how many are left.
 
     Args:
@@ -79,23 +87,37 @@ def let_go_of_excluded(held: Held, slot: int, size: int, task: Task, query: int)
         task: what is searched.
         query: its row in `task.queries`.
     """
-    closed, keys, ceilings = held.closed, held.keys[slot], held.ceilings[slot]
-    excluded = task.excluded[task.offsets[query] : task.offsets[query + 1]]
-    if not len(excluded):
+    first, end = np.uint64(task.offsets[query]), np.uint64(task.offsets[query + 1])
+    if first == end:
         return size
-    # Unsigned numbers: Numba then does not look for indices below zero.
-    known, word, bit = np.uint64(len(task.candidates)), np.uint64(6), np.uint64(63)
-    for key in excluded:
-        place = np.uint64(key)
-        if place < known:
-            closed[place >> word] |= ONE << (place & bit)
-    kept = int(held.opened[slot])
-    for at in range(kept, size):
-        place = np.uint64(keys[at])
-        ceilings[kept], keys[kept] = ceilings[at], keys[at]
-        kept += int((closed[place >> word] >> (place & bit)) & ONE == NONE)
-    closed[:] = NONE
-    return kept
+    # Numbers without a sign: Numba then does not look for indices below zero. A row is not cut out
+    # of its array, as Numba would count who uses it.
+    closed, row = held.closed, np.uint64(slot)
+    known, word, bit = np.uint32(len(task.candidates)), np.uint32(5), np.uint32(31)
+    one, none = np.uint32(1), np.uint32(0)
+    for at in range(first, end):
+        key = np.uint32(task.excluded[at])
+        if key < known:
+            closed[key >> word] |= one << (key & bit)
+    kept = np.uint64(held.opened[row])
+    for at in range(kept, np.uint64(size)):
+        key = np.uint32(held.keys[row, at])
+        held.ceilings[row, kept], held.keys[row, kept] = held.ceilings[row, at], key
+        kept += np.uint64((closed[key >> word] >> (key & bit)) & one == none)
+    closed[:] = none
+    return np.int64(kept)
+
+
+@compiled
+def ask_for_held(held: Held, task: Task, slot: int, query: int) -> None:
+    """Ask the memory for what a query holds and what it must not get, if there is such a query."""
+    if query < len(task.queries) and slot < len(held.sizes):
+        start, size = slot * held.keys.strides[0], 4 * held.sizes[slot]
+        for line in range(start, start + size, LINE):
+            fetch(held.ceilings.ctypes.data + line)
+            fetch(held.keys.ctypes.data + line)
+        for line in range(4 * task.offsets[query], 4 * task.offsets[query + 1], LINE):
+            fetch(task.excluded.ctypes.data + line)
 
 
 @compiled

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
-from recsys.inference.topk_exact import Codes, exact_codes, in_order, key_of, put_in_order, score_of
+from recsys.inference.topk_exact import code_of, dots, in_order, key_of, put_in_order, score_of
 from recsys.inference.topk_held import (
     ROOM,
     Held,
     Task,
+    ask_for_held,
     keep_from,
     let_go_of_excluded,
     to_front,
@@ -47,6 +48,7 @@ def _lift(held: Held, task: Task, block: tuple[int, int], seen: int) -> None:
     """
     for query in range(block[0], block[1]):
         slot = query - block[0]
+        ask_for_held(held, task, slot + 2, query + 2)
         ceilings, size, best = held.ceilings[slot], int(held.sizes[slot]), task.k
         if seen < EARLY:
             best += task.offsets[query + 1] - task.offsets[query]
@@ -70,13 +72,13 @@ def _make_room(held: Held, task: Task, block: tuple[int, int]) -> None:
         size = int(held.sizes[slot])
         if size > held.ceilings.shape[1] - ROOM:
             size = let_go_of_excluded(held, slot, size, task, query)
-            best = _in_order(task, query, held.keys[slot, :size])
-            for at, code in enumerate(best):
-                held.ceilings[slot, at] = score_of(code)
-                held.keys[slot, at] = key_of(code)
-            if len(best) == task.k:
-                held.bars[slot] = max(held.bars[slot], score_of(best[task.k - 1]))
-            held.opened[slot] = held.sizes[slot] = len(best)
+            kept = _score(held, task, query, held.keys[slot, :size])
+            for at in range(kept):
+                held.ceilings[slot, at] = score_of(held.best[at])
+                held.keys[slot, at] = key_of(held.best[at])
+            if kept == task.k:
+                held.bars[slot] = max(held.bars[slot], score_of(held.best[task.k - 1]))
+            held.opened[slot] = held.sizes[slot] = kept
 
 
 @compiled
@@ -88,40 +90,48 @@ def _finish(held: Held, task: Task, block: tuple[int, int]) -> NDArray[np.int64]
     missed = np.zeros(block[1] - block[0], np.bool_)
     for query in range(block[0], block[1]):
         slot = query - block[0]
+        ask_for_held(held, task, slot + 1, query + 1)
         size = let_go_of_excluded(held, slot, int(held.sizes[slot]), task, query)
-        codes = _best(held, task, slot, query, size)
+        _find_best(held, task, slot, query, size)
         bar = held.bars[slot]
         if bar > -task.reach[query]:
-            missed[slot] = size < task.k or score_of(codes[task.k - 1]) < bar
+            missed[slot] = size < task.k or score_of(held.best[task.k - 1]) < bar
         if not missed[slot]:
             for at in range(min(size, task.k)):
-                task.found_keys[query, at] = key_of(codes[at])
-                task.found_scores[query, at] = score_of(codes[at])
+                task.found_keys[query, at] = key_of(held.best[at])
+                task.found_scores[query, at] = score_of(held.best[at])
     return block[0] + np.flatnonzero(missed)
 
 
 @compiled
-def _best(held: Held, task: Task, slot: int, query: int, size: int) -> Codes:
-    """Return the codes of the best `k`, in order, of the `size` candidates that a query holds."""
+def _find_best(held: Held, task: Task, slot: int, query: int, size: int) -> None:
+    """Write to `held.best` the codes of the best `k` of the `size` candidates that a query holds.
+
+    They are in order; where there are fewer than `k`, anything follows.
+    """
     ceilings, keys, k = held.ceilings[slot], held.keys[slot], task.k
-    if size <= k:
-        return _in_order(task, query, keys[:size])
-    # The highest ceilings say which of the others are worth an exact score.
-    between = held.bars[slot], task.reach[query]
-    front = to_front(ceilings, keys, size, value_reached(ceilings, size, k, between))
-    if front < k:  # some are below the bar, by what was rounded
-        front = size
-    best = _in_order(task, query, keys[:front])
-    rest = keep_from(ceilings[front:], keys[front:], size - front, score_of(best[k - 1]))
-    for code in exact_codes(task.queries, task.candidates, query, keys[front : front + rest]):
-        put_in_order(best, code)
-    return best
+    front = size
+    if size > k:
+        # The highest ceilings say which of the others are worth an exact score.
+        between = held.bars[slot], task.reach[query]
+        front = to_front(ceilings, keys, size, value_reached(ceilings, size, k, between))
+        if front < k:  # some are below the bar, by what was rounded
+            front = size
+    _score(held, task, query, keys[:front])
+    if front < size:
+        worst = score_of(held.best[k - 1])
+        rest = keep_from(ceilings[front:], keys[front:], size - front, worst)
+        dots(held.one, task.candidates, keys[front : front + rest], held.scores)
+        for at in range(rest):
+            put_in_order(held.best, code_of(held.scores[at], keys[front + at]))
 
 
 @compiled
-def _in_order(task: Task, query: int, keys: Keys) -> Codes:
-    """Return the codes of a query's best `k` of some candidates, in order."""
-    return in_order(exact_codes(task.queries, task.candidates, query, keys), task.k)
+def _score(held: Held, task: Task, query: int, keys: Keys) -> int:
+    """Write to `held.best` codes of a query's best of some candidates, in order; count them."""
+    held.one[:] = task.queries[query]
+    dots(held.one, task.candidates, keys, held.scores)
+    return int(in_order(held.scores, keys, held.best))
 
 
 @compiled

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.inference.topk_instructions import ROWS, SIDE, multiply
-from recsys.vectors import lowest_bit, reaching
+from recsys.vectors import fetch, lowest_bit, reaching
 
 Floats = NDArray[np.float32]
 _by_type: Callable[[Any], Callable[[Any], Any]] = partial(overload, strict=False)
@@ -32,7 +32,7 @@ TILES = WIDTH // SIDE
 #: Bytes of a line of the processor's caches, and of a huge page of memory.
 LINE, HUGE = 64, 2**21
 #: Queries that share one way through the candidates, which come from memory.
-BLOCK = 512
+BLOCK = 1024
 #: More than all that is too small for float32 adds up to.
 TINY = np.float32(1e-30)
 #: What products are compared with is kept between these: below LOW is only who is not there.
@@ -178,13 +178,27 @@ def _take(coarse: ForVnni, held: Any, task: Any, rows: tuple[int, int], part: in
         held.sizes[own] = size
 
 
+@partial(compiled, inline="always")
+def _ask_for_part(coarse: ForVnni, part: int, share: tuple[int, int]) -> None:
+    """Ask the memory for a share of a part: the first of two numbers, of so many.
+
+    What is behind the last part is not there: to ask for that does nothing.
+    """
+    size = coarse.tiles.strides[0]
+    start, lines = coarse.tiles.ctypes.data + part * size, size // LINE
+    for line in range(share[0] * lines // share[1], (share[0] + 1) * lines // share[1]):
+        fetch(start + LINE * line)
+
+
 @_by_type(look)
 def _look_by_type(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> Any:
     def by_vnni(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> None:
         _set_leasts(coarse, held, block, part)
-        for first in range(block[0], block[1], ROWS):
+        groups = range(block[0], block[1], ROWS)
+        for group, first in enumerate(groups):
             _mark(coarse, held, first, first - block[0], part)
             _take(coarse, held, task, (first, first - block[0]), part)
+            _ask_for_part(coarse, part + 1, (group, len(groups)))
 
     def by_blas(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> None:
         (start, end), place = block, part * WIDTH
