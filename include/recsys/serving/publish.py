@@ -114,7 +114,10 @@ def _switch(
         logger.warning("run %s is %s", run_id, explanation)
         runs.confirm(connection, run_id, explanation=explanation)
         return Outcome(run_id, active=False, changed=is_new, explanation=explanation)
-    let_readers_replan(connection)
+    # A query planned before the run's tables were attached knows nothing of them; if it looked up
+    # the active run after the switch, it would find no rows. Planning takes milliseconds, so a
+    # transaction that is still there after a second is past it.
+    runs.await_readers(connection, timeout_s=REPLAN_TIMEOUT_S)
     started = time.monotonic()
     with transaction(connection) as cursor:
         cursor.execute("SELECT recs.activate(%s)", (run_id,))
@@ -128,25 +131,3 @@ def _keeps_its_place(active: runs.ActiveRun, run: Run, settings: PublishConfig) 
     # The dates of two data folders say nothing about each other.
     same_source = active.source == run.source
     return settings.activate == "newer" and same_source and active.run_date > run.run_date
-
-
-def let_readers_replan(connection: Connection, *, timeout_s: float = REPLAN_TIMEOUT_S) -> None:
-    """Wait, a second at most, until the transactions that read the lists now have ended.
-
-    A query planned before the run's tables were attached knows nothing of them; if it looked up
-    the active run after the switch, it would find no rows. Planning takes milliseconds, so a
-    transaction that is still there after a second is past it.
-    """
-    readers = (
-        "SELECT virtualtransaction FROM pg_locks JOIN pg_database d ON d.oid = database"
-        " WHERE datname = current_database() AND relation = 'recs_data.lists'::regclass"
-        " AND mode = 'AccessShareLock' AND pid <> pg_backend_pid()"
-    )
-    deadline = time.monotonic() + timeout_s
-    with connection.cursor() as cursor:
-        cursor.execute(readers)
-        waiting = set(cursor.fetchall())
-        while waiting and time.monotonic() < deadline:
-            time.sleep(0.01)
-            cursor.execute(readers)
-            waiting &= set(cursor.fetchall())

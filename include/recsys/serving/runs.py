@@ -4,6 +4,7 @@ Whoever calls these holds the publish lock.
 """
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from recsys.serving.snapshot import Run
 from recsys.serving.tables import Filled
 
 logger = get_logger("serving.runs")
+
+#: How long readers' transactions are waited for before a run is dropped: a list takes milliseconds.
+PATIENCE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -122,15 +126,15 @@ def remove_leftovers(connection: Connection) -> None:
             " AND to_regclass('recs_data.lists_' || run_id) IS NOT NULL"
         )
         for (run_id,) in cursor.fetchall():
-            _drop(connection, run_id)
+            if not _drop(connection, run_id):
+                logger.warning("tables of run %s are in use: the next publish drops them", run_id)
 
 
 def retire(connection: Connection, *, retain: int) -> None:
     """Drop the tables of all loaded runs but the active one and the latest others, `retain` in all.
 
     A reader in the middle of a long query keeps a run's tables until the next publish. The first
-    run that cannot be dropped is the last one tried: the others would wait for the same reader, and
-    new readers behind each.
+    run that cannot be dropped is the last one tried: the others would wait for the same reader.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -140,8 +144,28 @@ def retire(connection: Connection, *, retain: int) -> None:
         )
         unwanted = [run_id for (run_id,) in cursor.fetchall()]
     for run_id in unwanted:
-        if not _drop(connection, run_id):
+        # Whoever waits for that lock has new readers wait behind: nobody waits for a long reader.
+        if not (await_readers(connection, timeout_s=PATIENCE_S) and _drop(connection, run_id)):
+            logger.warning("run %s is still being read: the next publish drops it", run_id)
             break
+
+
+def await_readers(connection: Connection, *, timeout_s: float) -> bool:
+    """Wait until the transactions that read the lists now have ended; return whether they have."""
+    readers = (
+        "SELECT virtualtransaction FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE datname = current_database() AND relation = 'recs_data.lists'::regclass"
+        " AND mode = 'AccessShareLock' AND pid <> pg_backend_pid()"
+    )
+    deadline = time.monotonic() + timeout_s
+    with connection.cursor() as cursor:
+        cursor.execute(readers)
+        waiting = set(cursor.fetchall())
+        while waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
+            cursor.execute(readers)
+            waiting &= set(cursor.fetchall())
+    return not waiting
 
 
 def _drop(connection: Connection, run_id: int) -> bool:
@@ -150,6 +174,5 @@ def _drop(connection: Connection, run_id: int) -> bool:
         try:
             cursor.execute("SELECT recs_data.drop_run_tables(%s)", (run_id,))
         except (errors.LockNotAvailable, errors.DeadlockDetected):
-            logger.warning("run %s is still being read: the next publish drops it", run_id)
             return False
     return True

@@ -14,6 +14,7 @@ from tests.recsys.serving.published import (
 )
 
 from recsys.config import PublishConfig
+from recsys.serving import runs
 
 pytestmark = pytest.mark.postgres
 
@@ -91,6 +92,20 @@ def test_a_run_that_is_being_read_is_dropped_by_the_next_publish(publish_day, qu
     reader.close()
     publish_day("2020-09-24", settings=one)
     assert query(STATES_SQL) == [(1, "dropped"), (2, "dropped"), (3, "active")]
+
+
+def test_no_lock_is_waited_for_behind_a_long_reader(publish_day, database, monkeypatch):
+    one, tried, drop = PublishConfig(retain_runs=1), [], runs._drop
+    monkeypatch.setattr(runs, "_drop", lambda *given: tried.append(given[1]) or drop(*given))
+    publish_day(settings=one)
+    reader = psycopg2.connect(database)
+    with reader.cursor() as cursor:
+        cursor.execute("SELECT * FROM recs.recommendations")
+        publish_day("2020-09-23", settings=one)
+        assert not tried  # all other readers would wait behind who waits for a lock
+    reader.close()
+    publish_day("2020-09-24", settings=one)
+    assert tried == [2, 1]
 
 
 def test_freshness_without_a_run_on_time_and_late(publish_day, query):
