@@ -7,8 +7,8 @@ are like those of towers: of length 1, articles in 400 kinds whose sizes fall as
 near the mean of one to five articles drawn by popularity, which falls as 1 / rank too.
 
 Each round runs every way once, one after the other, and the medians of all rounds are compared.
-Between two there is a pause, as threads of one may go on waiting at work for a while (OpenBLAS's do
-for some 25 ms):
+Between two there is a pause, as threads of one may go on asking for work for a while, on the cores
+that the next one is timed on (OpenBLAS's do):
 
 - `ours`: `Nearest.top_k` with all articles allowed, of articles that are ready, as a night makes
   them once for a shard of customers;

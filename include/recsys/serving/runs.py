@@ -144,7 +144,7 @@ def retire(connection: Connection, *, retain: int) -> None:
         )
         unwanted = [run_id for (run_id,) in cursor.fetchall()]
     for run_id in unwanted:
-        # Whoever waits for that lock has new readers wait behind: nobody waits for a long reader.
+        # New readers queue behind a DETACH that waits for its lock: none waits for a long reader.
         if not (await_readers(connection, timeout_s=PATIENCE_S) and _drop(connection, run_id)):
             logger.warning("run %s is still being read: the next publish drops it", run_id)
             break
