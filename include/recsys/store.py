@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,11 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet
 from fsspec.implementations.local import LocalFileSystem
+
+from recsys.threads import in_threads_ahead
+
+#: Files of a store that are read beside the one looked at.
+FILES_AHEAD = 16
 
 
 class Store:
@@ -48,6 +53,24 @@ class Store:
         """Return one of the files of `files`."""
         path = self.fs._strip_protocol(address)
         return pa.parquet.read_table(path, filesystem=self.fs)
+
+    def read_files(self, addresses: Iterable[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield columns of many small files, a table each, in their order.
+
+        Local ones are read on the caller's thread alone. Arrow's threads would pass each of them
+        around, at half as much processor time again, and keep readers of a database on the same
+        cores waiting (ADR 10). A store takes its time to answer: its files are read ahead.
+        """
+
+        def read(address: str) -> pa.Table:
+            path = self.fs._strip_protocol(address)
+            with pa.parquet.ParquetFile(path, filesystem=self.fs, pre_buffer=False) as file:
+                return file.read(columns=list(columns), use_threads=False)
+
+        if self.is_local:
+            yield from map(read, addresses)
+        else:
+            yield from in_threads_ahead(read, addresses, workers=FILES_AHEAD, ahead=FILES_AHEAD)
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from psycopg2 import OperationalError
 from tests.promises.publishing import LEFTOVERS, Shop, fails, make_lakes, make_shop
@@ -115,6 +116,18 @@ def test_postgres_is_killed_in_copy(shop: Shop, undisturbed: dict[str, Any]) -> 
     assert publisher.end()[0] == DatabaseError.exit_code
     _start_again(shop)
     assert_made_good(shop, undisturbed)
+
+
+def test_what_was_published_outlives_a_crash(shop: Shop, undisturbed: dict[str, Any]) -> None:
+    assert shop.publish_new().active
+    assert shop.server.pid is not None
+    postmaster = psutil.Process(shop.server.pid)
+    processes = [postmaster, *postmaster.children()]
+    for process in processes:  # none writes what is still in memory
+        process.kill()
+    psutil.wait_procs(processes, timeout=10)
+    _start_again(shop)
+    assert shop.seen() == undisturbed["new"]
 
 
 @pytest.mark.parametrize("share", MOMENTS)

@@ -73,6 +73,8 @@ def test_a_view_is_read_by_day(lake: Lake) -> None:
         assert lake.scan(view, **limits).count_rows() == len(table)
         return table["customer_key"].to_pylist()
 
+    files = lake.read_files(lake.files(view), ["customer_key"])
+    assert [table.to_pydict() for table in files] == [{"customer_key": [d.day]} for d in days]
     assert read() == [20, 21, 22]
     assert read(before="2020-09-22") == [20, 21]
     assert read(since="2020-09-21") == [21, 22]

@@ -16,6 +16,7 @@ from recsys.manifest import Part
 from recsys.paths import Partition
 from recsys.shards import Shards
 from recsys.storage import Lake
+from recsys.store import FILES_AHEAD
 
 SALES = Partition("features.articles", "2020-09-22")
 FOLDER = "lake/features/articles/2020-09-22"
@@ -34,6 +35,15 @@ def rows(*values: int) -> pa.Table:
 def write_rows(lake: Lake, *values: int, fingerprint: str = "f") -> None:
     with lake.write(SALES, fingerprint=fingerprint) as draft:
         lake.put_table(draft, rows(*values))
+
+
+def test_more_files_than_are_read_ahead_come_in_their_order(s3_lake):
+    numbers = list(range(2 * FILES_AHEAD + 1))
+    with s3_lake.write(SALES, fingerprint="f") as draft:
+        for number in numbers:
+            s3_lake.put_table(draft, rows(number), f"part-{number:05d}.parquet")
+    files = s3_lake.read_files(s3_lake.files(SALES), ["article_key"])
+    assert [table["article_key"].to_pylist() for table in files] == [[n] for n in numbers]
 
 
 def test_a_partition_is_read_back_with_its_manifest(s3, s3_lake):

@@ -14,6 +14,7 @@ import pyarrow.dataset
 
 from recsys.columns import Columns as C
 from recsys.config import Policy
+from recsys.errors import DataError
 from recsys.paths import Partition
 from recsys.schemas import RECOMMENDATIONS, check_schema
 from recsys.storage import Lake
@@ -25,9 +26,6 @@ ARTICLE_TEXTS: tuple[str, ...] = (
     "perceived_colour_master_name", "department_name", "index_name", "index_group_name",
     "section_name", "garment_group_name", "detail_desc",
 )  # fmt: skip
-
-#: Days of purchases that are fetched beside the one looked at: most are small files.
-DAYS_AHEAD = 16
 
 #: A customer and an article.
 PAIR = (C.CUSTOMER_KEY, C.ARTICLE_KEY)
@@ -90,10 +88,12 @@ class Snapshot:
     def articles(self) -> pa.Table:
         """article_key, the texts of recs.articles, mean_price, days_on_sale, is_on_sale; by key."""
         articles = self._read("cleaned.articles", [C.ARTICLE_KEY, *ARTICLE_TEXTS])
-        features = self._read("features.articles", [C.ARTICLE_KEY, *FACTS])
-        joined = articles.join(features, C.ARTICLE_KEY).sort_by(C.ARTICLE_KEY)
-        on_sale = pc.fill_null(joined.column("is_on_sale"), False)
-        return joined.set_column(joined.num_columns - 1, "is_on_sale", on_sale)
+        articles = articles.sort_by(C.ARTICLE_KEY)
+        facts = self._read("features.articles", [C.ARTICLE_KEY, *FACTS])
+        of = take_by_key(facts, articles.column(C.ARTICLE_KEY).to_numpy())
+        columns = [*articles.columns, of["mean_price"], of["days_on_sale"]]
+        on_sale = pc.fill_null(of["is_on_sale"], False)
+        return pa.table([*columns, on_sale], names=[*articles.column_names, *FACTS])
 
     @cached_property
     def article_numbers(self) -> npt.NDArray[np.int64]:
@@ -135,13 +135,11 @@ class Snapshot:
             return
         view, before = self.partitions["cleaned.transactions"], str(self.run_date)
         since = None if policy == "all" else str(self.run_date - timedelta(days=policy_days))
-        if since is not None and not self.lake.files(view, since=since, before=before):
-            return
-        days = self.lake.scan(view, since=since, before=before)
-        # On one core: the others have lists to encode meanwhile.
-        yield from days.to_batches(
-            columns=list(PAIR), fragment_readahead=DAYS_AHEAD, use_threads=False
-        )
+        files = self.lake.files(view, since=since, before=before)
+        if policy == "all" and not files:
+            raise DataError(f"{view} has no purchases before {before}")
+        for purchases in self.lake.read_files(files, PAIR):
+            yield from purchases.to_batches()
 
     def _read(self, dataset: str, columns: list[str] | None = None) -> pa.Table:
         return self.lake.read(self.partitions[dataset], columns)
@@ -156,6 +154,12 @@ def rows_by_key(keys: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     rows = np.full(int(keys.max(initial=-1)) + 1, -1, dtype=np.int32)
     rows[keys] = np.arange(len(keys), dtype=np.int32)
     return rows
+
+
+def take_by_key(table: pa.Table, keys: npt.NDArray[np.int32]) -> pa.Table:
+    """Return the rows of a table with these article keys, a row a key; nulls where it has none."""
+    rows = find_rows(rows_by_key(table.column(C.ARTICLE_KEY).to_numpy()), keys)
+    return table.take(pa.array(rows, mask=rows < 0))
 
 
 def find_rows(rows: npt.NDArray[np.int32], keys: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,16 @@ from recsys.errors import DataError
 from recsys.serving.audit import Audit
 from recsys.serving.copying import Copied, copy_in
 from recsys.serving.lists import Block, read_blocks
-from recsys.serving.snapshot import ARTICLE_TEXTS, FACTS, Run, Snapshot, find_rows, rows_by_key
+from recsys.serving.snapshot import ARTICLE_TEXTS, FACTS, Run, Snapshot, find_rows, take_by_key
 
 LISTS = (C.CUSTOMER_ID, C.AGE_BAND, "article_ids", "scores", "reasons", "causes")
 ARTICLES = (
     C.ARTICLE_KEY, *ARTICLE_TEXTS, *FACTS, "similar_keys", "similar_scores",
 )  # fmt: skip
 POPULAR = (C.AGE_BAND, C.RANK, C.ARTICLE_KEY, C.SCORE)
+
+#: Days of purchases that are read after a block of lists: all of H&M's, when the last list goes.
+DAYS_A_BLOCK = 16
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ class Filled:
 def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
     """Make, fill, index and attach a run's tables; audit the rows that go in on their way.
 
-    The transaction must be fresh: COPY FREEZE wants a table that it made itself. Customers and
-    purchases are read, and purchases are held against the lists, beside what Postgres does.
+    The transaction must be fresh: COPY FREEZE wants a table that it made itself. Customers are
+    read, and purchases held against the lists, beside what Postgres does. Purchases are read on
+    the thread that encodes the lists, which Postgres takes more slowly: with more threads at work,
+    readers on the same cores wait longer.
 
     Raises:
         DataError: the audit found faults, or Postgres took other numbers of rows than there are.
@@ -52,15 +58,16 @@ def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
     def copy(name: str, columns: Sequence[str], rows: Iterable[pa.Table]) -> Copied:
         return copy_in(cursor, f"recs_data.{name}_{run_id}", columns, rows)
 
+    bought = snapshot.bought(run.policy, run.policy_days)
+    read: list[pa.RecordBatch] = []
     with ThreadPoolExecutor(max_workers=1) as beside:
         customers = beside.submit(lambda: snapshot.customer_rows)
-        bought = beside.submit(lambda: list(snapshot.bought(run.policy, run.policy_days)))
         articles = copy("articles", ARTICLES, article_rows(snapshot))
         popular = copy("popular", POPULAR, [snapshot.popular.select(POPULAR)])
         customers.result()
         checks = Audit(snapshot, run)
-        lists = copy("lists", LISTS, list_rows(snapshot, checks, reasons))
-        verdict = beside.submit(lambda: checks.require_none(bought.result()))
+        lists = copy("lists", LISTS, _reading(bought, read, list_rows(snapshot, checks, reasons)))
+        verdict = beside.submit(lambda: checks.require_none(chain(read, bought)))
         if not checks.found:
             cursor.execute("SELECT recs_data.attach_run_tables(%s)", (run_id,))
         verdict.result()
@@ -70,6 +77,15 @@ def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
     digests = [part.digest for part in (articles, popular, lists)]
     checksum = xxh3_128("".join([*digests, *reasons]).encode()).hexdigest()
     return Filled(*expected, reasons, checksum)
+
+
+def _reading(
+    bought: Iterator[pa.RecordBatch], read: list[pa.RecordBatch], tables: Iterator[pa.Table]
+) -> Iterator[pa.Table]:
+    """Yield the tables; after each of them, read some of the purchases."""
+    for table in tables:
+        yield table
+        read += islice(bought, DAYS_A_BLOCK)
 
 
 def list_rows(snapshot: Snapshot, checks: Audit, reasons: list[str]) -> Iterator[pa.Table]:
@@ -112,8 +128,7 @@ def article_rows(snapshot: Snapshot) -> Iterator[pa.Table]:
         [("similar_article_key", "list"), (C.SCORE, "list")]
     )
     keys = snapshot.articles.column(C.ARTICLE_KEY).to_numpy()
-    rows = find_rows(rows_by_key(similar.column(C.ARTICLE_KEY).to_numpy()), keys)
-    lists = similar.take(pa.array(rows, mask=rows < 0))
+    lists = take_by_key(similar, keys)
     columns = [
         *snapshot.articles.select(ARTICLES[:-2]).columns,
         lists.column("similar_article_key_list"),
