@@ -120,8 +120,8 @@ def _switch(
     runs.await_readers(connection, timeout_s=REPLAN_TIMEOUT_S)
     started = time.monotonic()
     with transaction(connection) as cursor:
-        # Readers see it at once, however busy the disk is. What is confirmed next waits until both
-        # are written; after a crash between, the old run is active.
+        # Readers see it at once, however busy the disk is. The commit of `confirm`, below, waits
+        # until both are written; after a crash between, the old run is active.
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute("SELECT recs.activate(%s)", (run_id,))
     milliseconds = round((time.monotonic() - started) * 1000, 1)

@@ -89,11 +89,11 @@ class Snapshot:
         """article_key, the texts of recs.articles, mean_price, days_on_sale, is_on_sale; by key."""
         articles = self._read("cleaned.articles", [C.ARTICLE_KEY, *ARTICLE_TEXTS])
         articles = articles.sort_by(C.ARTICLE_KEY)
-        facts = self._read("features.articles", [C.ARTICLE_KEY, *FACTS])
-        of = take_by_key(facts, articles.column(C.ARTICLE_KEY).to_numpy())
-        columns = [*articles.columns, of["mean_price"], of["days_on_sale"]]
-        on_sale = pc.fill_null(of["is_on_sale"], False)
-        return pa.table([*columns, on_sale], names=[*articles.column_names, *FACTS])
+        features = self._read("features.articles", [C.ARTICLE_KEY, *FACTS])
+        facts = take_by_key(features, articles.column(C.ARTICLE_KEY)).select(FACTS)
+        on_sale = pc.fill_null(facts.column("is_on_sale"), False)
+        facts = facts.set_column(FACTS.index("is_on_sale"), "is_on_sale", on_sale)
+        return pa.table([*articles.columns, *facts.columns], names=[*articles.column_names, *FACTS])
 
     @cached_property
     def article_numbers(self) -> npt.NDArray[np.int64]:
@@ -156,10 +156,9 @@ def rows_by_key(keys: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return rows
 
 
-def take_by_key(table: pa.Table, keys: npt.NDArray[np.int32]) -> pa.Table:
+def take_by_key(table: pa.Table, keys: pa.ChunkedArray) -> pa.Table:
     """Return the rows of a table with these article keys, a row a key; nulls where it has none."""
-    rows = find_rows(rows_by_key(table.column(C.ARTICLE_KEY).to_numpy()), keys)
-    return table.take(pa.array(rows, mask=rows < 0))
+    return table.take(pc.index_in(keys, table.column(C.ARTICLE_KEY).combine_chunks()))
 
 
 def find_rows(rows: npt.NDArray[np.int32], keys: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

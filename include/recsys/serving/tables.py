@@ -82,7 +82,7 @@ def fill(cursor: Cursor, run_id: int, snapshot: Snapshot, run: Run) -> Filled:
 def _reading(
     bought: Iterator[pa.RecordBatch], read: list[pa.RecordBatch], tables: Iterator[pa.Table]
 ) -> Iterator[pa.Table]:
-    """Yield the tables; after each of them, read some of the purchases."""
+    """Yield the tables; after each of them, add some more of what was bought to `read`."""
     for table in tables:
         yield table
         read += islice(bought, DAYS_A_BLOCK)
@@ -127,8 +127,7 @@ def article_rows(snapshot: Snapshot) -> Iterator[pa.Table]:
     similar = snapshot.similar.group_by(C.ARTICLE_KEY, use_threads=False).aggregate(
         [("similar_article_key", "list"), (C.SCORE, "list")]
     )
-    keys = snapshot.articles.column(C.ARTICLE_KEY).to_numpy()
-    lists = take_by_key(similar, keys)
+    lists = take_by_key(similar, snapshot.articles.column(C.ARTICLE_KEY))
     columns = [
         *snapshot.articles.select(ARTICLES[:-2]).columns,
         lists.column("similar_article_key_list"),

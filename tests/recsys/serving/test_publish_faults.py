@@ -6,9 +6,12 @@ import sys
 import textwrap
 import threading
 import time
+from datetime import date, timedelta
 
 import psycopg2
 import pytest
+from tests.recsys.conftest import commit_transactions, make_transactions
+from tests.recsys.serving.conftest import DAY
 from tests.recsys.serving.published import (
     FIRST,
     LISTS_SQL,
@@ -25,8 +28,12 @@ from recsys.paths import Partition
 from recsys.serving import publish as publishing
 from recsys.serving import tables
 from recsys.serving.postgres import DatabaseError
+from recsys.serving.tables import DAYS_A_BLOCK
 
 pytestmark = pytest.mark.postgres
+
+#: More than are read beside the two blocks of so few lists.
+DAYS = 3 * DAYS_A_BLOCK
 
 
 def test_a_second_publisher_says_that_it_is_one(publish_day, database):
@@ -111,6 +118,16 @@ def test_a_failed_audit_is_in_the_ledger(publish_day, query):
         f" (the first is {A})"
     )
     assert query(LISTS_SQL) == FIRST
+
+
+@pytest.mark.parametrize("days_ago", [DAYS, 1], ids=["first", "last"])
+def test_no_day_is_left_out_where_there_are_many(database, lake, fill_lake, run_of, days_ago):
+    snapshot, run_date = fill_lake(), date.fromisoformat(DAY)
+    bought = [(run_date - timedelta(days=n + 1), 3, 7, 1) for n in range(DAYS)]
+    recommended = (run_date - timedelta(days=days_ago), 2, 3, 1)
+    commit_transactions(lake, DAY, make_transactions([*bought, recommended]))
+    with pytest.raises(DataError, match=rf"bought before \(policy all\): 1 .*{A}"):
+        publishing.publish(database, snapshot, run_of(), PublishConfig())
 
 
 def test_inputs_must_be_committed(database, lake, fill_lake, run_of):
