@@ -68,6 +68,7 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
         rows: list[dict[str, Any]] | None = None,
         policy: str = "all",
         offered: Sequence[int] = range(2, 8),
+        names: Sequence[str] = ARTICLE_NAMES,
     ) -> Snapshot:
         articles = [
             {
@@ -78,7 +79,7 @@ def fill_lake(lake: Lake) -> Callable[..., Snapshot]:
                 "product_type_name": "Top",
                 "colour_group_name": "Black",
             }
-            for key, name in enumerate(ARTICLE_NAMES, start=2)
+            for key, name in enumerate(names, start=2)
         ]
         features = [
             {"article_key": 2, "mean_price": 0.025, "days_on_sale": 9, "is_on_sale": True},
@@ -178,7 +179,7 @@ def publish_day(database: str, fill_lake: Callable[..., Snapshot]) -> Callable[.
     """Fill the lake for a day and publish it."""
 
     def run(day: str = DAY, *, settings: PublishConfig | None = None, **changes: Any) -> Outcome:
-        inputs = ("lists", "scores", "rows", "offered")
+        inputs = ("lists", "scores", "rows", "offered", "names")
         snapshot = fill_lake(day, **{k: changes.pop(k) for k in inputs if k in changes})
         return publish(database, snapshot, make_run(day, **changes), settings or PublishConfig())
 
