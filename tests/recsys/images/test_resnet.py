@@ -7,7 +7,7 @@ import pytest
 
 from recsys.config import ImagesConfig
 from recsys.errors import ConfigError
-from recsys.images.resnet import load_network
+from recsys.images.resnet import load_network, prepare
 from recsys.images.weights import Weights, identify_weights
 from recsys.storage import Lake
 
@@ -40,6 +40,14 @@ def test_the_input_is_prepared_as_the_network_was_trained(network):
     expected = resnet.predict_on_batch(prepared.astype(np.float32))
     # 152 layers of sums in float32, in another order; a channel out of place would be far off.
     np.testing.assert_allclose(network.predict_on_batch(pixels(2)), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_input_is_what_keras_prepares():
+    import keras
+
+    numbers = pixels(2).astype(np.float32)
+    expected = keras.applications.resnet.preprocess_input(keras.ops.convert_to_tensor(numbers))
+    assert np.array_equal(prepare(pixels(2)), expected)
 
 
 def test_the_seed_makes_the_random_weights(network):
