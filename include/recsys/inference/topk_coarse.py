@@ -18,7 +18,16 @@ from threadpoolctl import threadpool_limits
 from recsys.errors import DataError
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_held import Held, Task, hold
-from recsys.inference.topk_instructions import QUAD, ROWS, SIDE, has_vnni
+from recsys.inference.topk_instructions import (
+    DEPTH,
+    LAYOUT,
+    QUAD,
+    ROWS,
+    SIDE,
+    TALL,
+    has_matrix_unit,
+    has_vnni,
+)
 from recsys.inference.topk_kernel import search
 from recsys.inference.topk_packed import Lengths, Packed, pack_tiles, real_units, units_of
 from recsys.inference.topk_units import (
@@ -28,7 +37,7 @@ from recsys.inference.topk_units import (
     WIDTH,
     Floats,
     ForBlas,
-    ForVnni,
+    ForBytes,
     Vectors,
     aligned,
 )
@@ -73,7 +82,7 @@ def coarse_scores(candidates: Floats, keys: Keys) -> Coarse:
 
 
 class Bytes:
-    """Products of vectors in bytes, by AVX-512 VNNI: one or two percent of their lengths off."""
+    """Products of vectors in bytes, by AVX-512 VNNI or AMX: one or two percent of lengths off."""
 
     def __init__(self, candidates: Floats, keys: Keys) -> None:
         self.spare: Spare = defaultdict(list)
@@ -81,9 +90,13 @@ class Bytes:
         self.candidates[:] = candidates
         units = units_of(self.candidates)
         self.keys = _by_units(keys, units)
-        self.deep = -(-candidates.shape[1] // SIDE) * SIDE
-        parts = -(-len(keys) // WIDTH)
-        self.tiles = aligned((parts, TILES, self.deep // SIDE, SIDE * SIDE), np.int8)
+        parts, (_, dim) = -(-len(keys) // WIDTH), candidates.shape
+        # Of half a step, vectors are as fast.
+        is_by_tiles = dim > SIDE and has_matrix_unit()
+        self.layout = LAYOUT if is_by_tiles else None
+        self.height, step = (TALL, DEPTH) if is_by_tiles else (ROWS, SIDE)
+        self.deep = -(-dim // step) * step
+        self.tiles = aligned((parts, TILES, self.deep // step, step * SIDE), np.int8)
         self.tiles[:] = 0
         self.starts = np.full(parts * WIDTH, NOBODY, np.int32)
         largest = np.maximum.reduceat(units[self.keys], np.arange(0, len(keys), SIDE))
@@ -108,7 +121,7 @@ class Bytes:
         self, queries: Floats, excluded: tuple[NDArray[np.int64], Keys], k: int, found: Found
     ) -> None:
         """See `Coarse`."""
-        packed = Packed.of(queries, (len(queries) + ROWS, self.deep))
+        packed = Packed.of(queries, (len(queries) + self.height, self.deep))
         units, lengths, losses = packed.units, _check(packed.lengths), packed.losses
         moved = lengths + losses
         usual, largest = (
@@ -120,8 +133,9 @@ class Bytes:
         own_lengths, own_losses = _floats(moved / units, losses / units)
         tiles: Any = (each.reshape(-1, TILES) for each in (self.units, self.lengths, self.losses))
         candidates = self.tiles, self.starts.reshape(-1, WIDTH), *tiles
-        coarse = ForVnni(rows, units, own_lengths, own_losses, *candidates)
-        _by_blocks(task, coarse, self.spare[k])
+        unit = self.layout, self.height
+        coarse = ForBytes(*unit, rows, units, own_lengths, own_losses, *candidates)
+        _by_blocks(task, coarse, self.spare[k], self.height)
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`."""
@@ -150,19 +164,19 @@ class Blas:
         errors = (queries.shape[1] + 8) * LOSS * products + TINY
         reach, margin, errors = _floats(products + 2 * errors, MARGIN * errors, errors)
         task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, *found)
-        _by_blocks(task, ForBlas(errors, self.columns), self.spare[k])
+        _by_blocks(task, ForBlas(errors, self.columns), self.spare[k], 1)
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`; the number of before is set again afterwards."""
         return _one_blas_thread()
 
 
-def _by_blocks(task: Task, coarse: Vectors, spare: list[Held]) -> None:
+def _by_blocks(task: Task, coarse: Vectors, spare: list[Held], height: int) -> None:
     """Search for blocks of queries; each whose bar was guessed too high is searched for again.
 
     What is held is taken from `spare`, if there is any, and left there for the next search.
     """
-    held = spare.pop() if spare else hold(task)
+    held = spare.pop() if spare else hold(task, height)
     for start in range(0, len(task.queries), BLOCK):
         block = (start, min(start + BLOCK, len(task.queries)))
         for query in search(task, coarse, held, block, True):

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from recsys.compiled import compiled
 from recsys.inference.ragged import Keys
 from recsys.inference.topk_exact import Codes
-from recsys.inference.topk_instructions import ROWS
 from recsys.inference.topk_units import BLOCK, LINE, TILES, WIDTH, Floats, aligned
 from recsys.vectors import count_bits, fetch, reaching
 
@@ -40,9 +39,9 @@ class Held(NamedTuple):
     keys: Keys  # [BLOCK, capacity]
     sizes: NDArray[np.int64]  # [BLOCK]
     bars: Floats  # [BLOCK], the lowest ceiling that is of interest
-    #: Scratch for a part of the candidates: [TILES, BLOCK + ROWS], bars as numbers that products
-    #: are compared with; then, of ROWS queries: [ROWS, WIDTH], products; [ROWS * WIDTH / 64], a bit
-    #: for each that reaches its bar; and which of these words hold one.
+    #: Scratch for a part of the candidates: [TILES, BLOCK + height], bars as numbers that products
+    #: are compared with; then, of `height` queries: [height, WIDTH], products;
+    #: [height * WIDTH / 64], a bit for each that reaches its bar; and which of the words hold one.
     leasts: NDArray[np.int32]
     products: NDArray[np.int32]
     reached: NDArray[np.uint64]
@@ -55,8 +54,11 @@ class Held(NamedTuple):
     best: Codes
 
 
-def hold(task: Task) -> Held:
-    """Return room for what the queries of any block hold, to be used again for each."""
+def hold(task: Task, height: int) -> Held:
+    """Return room for what the queries of any block hold, to be used again for each.
+
+    So many queries are multiplied at a time.
+    """
     capacity = -(-max(LEAST, CAPACITY * task.k) // 64) * 64 + ROOM
     room = aligned((2, BLOCK, capacity), np.float32)
     return Held(
@@ -64,10 +66,10 @@ def hold(task: Task) -> Held:
         room[1].view(np.int32),
         np.empty(BLOCK, np.int64),
         np.empty(BLOCK, np.float32),
-        np.empty((TILES, BLOCK + ROWS), np.int32),
-        aligned((ROWS, WIDTH), np.int32),
-        np.empty(ROWS * WIDTH // 64, np.uint64),
-        np.empty(ROWS * WIDTH // 64, np.uint64),
+        np.empty((TILES, BLOCK + height), np.int32),
+        aligned((height, WIDTH), np.int32),
+        np.empty(height * WIDTH // 64, np.uint64),
+        np.empty(height * WIDTH // 64, np.uint64),
         np.empty(BLOCK, np.int64),
         np.zeros(len(task.candidates) // 32 + 1, np.uint32),
         aligned((task.queries.shape[1],), np.float64),

@@ -19,7 +19,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from recsys.compiled import compiled
-from recsys.inference.topk_instructions import ROWS, SIDE, multiply
+from recsys.inference.topk_instructions import SIDE, configure, multiply, release
 from recsys.vectors import fetch, lowest_bit, reaching
 
 Floats = NDArray[np.float32]
@@ -40,8 +40,8 @@ HIGH, LOW = np.int32(2**30), np.int32(-(2**29))
 NONE, ONE, BITS, PER_ROW = np.uint64(0), np.uint64(1), np.uint64(64), np.uint64(WIDTH // 64)
 
 
-class ForVnni(NamedTuple):
-    """Vectors in bytes, `deep`, a multiple of SIDE, being their width: value = byte * unit.
+class ForBytes(NamedTuple):
+    """Vectors in bytes, `deep`, so many whole steps, being their width: value = byte * unit.
 
     Queries are moved up by 128, as the instruction wants one of the two without a sign. What that
     adds to a product is the same for all queries, and where its sum starts from. The SIDE
@@ -49,11 +49,13 @@ class ForVnni(NamedTuple):
     `lengths * tile_losses + losses * tile_lengths`.
     """
 
-    rows: NDArray[np.uint8]  # [n + ROWS, deep], the queries
+    layout: NDArray[np.uint8] | None  # LAYOUT where the matrix unit multiplies
+    height: int  # queries that are multiplied at a time
+    rows: NDArray[np.uint8]  # [n + height, deep], the queries
     units: Floats  # [n], of the queries
     lengths: Floats  # [n], of the queries and what they have moved by, in their units
     losses: Floats  # [n], lengths of what the queries have moved by, in their units
-    #: [parts, TILES, deep / SIDE, SIDE * SIDE], the candidates: see `multiply`.
+    #: [parts, TILES, steps, deep / steps * SIDE], the candidates: see `multiply`.
     tiles: NDArray[np.int8]
     starts: NDArray[np.int32]  # [parts, WIDTH], of sums; far below all sums where nobody stands
     tile_units: Floats  # [parts, TILES]
@@ -68,7 +70,7 @@ class ForBlas(NamedTuple):
     tiles: Floats  # [parts, dim, WIDTH]
 
 
-Vectors = ForVnni | ForBlas
+Vectors = ForBytes | ForBlas
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -100,7 +102,7 @@ def look(coarse: Vectors, held: Any, task: Any, block: tuple[int, int], part: in
 
 
 @compiled
-def _set_leasts(coarse: ForVnni, held: Any, block: tuple[int, int], part: int) -> None:
+def _set_leasts(coarse: ForBytes, held: Any, block: tuple[int, int], part: int) -> None:
     """Write down what a query's product with each tile of a part must not be below."""
     start, end = block
     bars = (held.bars[: end - start] - TINY) / coarse.units[start:end]
@@ -125,8 +127,8 @@ def _write_leasts(leasts: NDArray[np.int32], bars: Floats, queries: Any, tile: A
 # Both are put into their caller: that is 1.5 us a customer quicker than to call them. Rows are
 # found by their addresses: Numba would count who uses an array cut out of another.
 @partial(compiled, inline="always")
-def _mark(coarse: ForVnni, held: Any, first: int, slot: int, part: int) -> None:
-    """Write the products of ROWS queries with a part, and a bit each: whether they reach bars."""
+def _mark(coarse: ForBytes, held: Any, first: int, slot: int, part: int) -> None:
+    """Write the products of some queries with a part, and a bit each: whether they reach bars."""
     steps, (whole, apart) = coarse.tiles.shape[2], coarse.tiles.strides[:2]
     length, wide = coarse.rows.strides[0], held.products.strides[0]
     for tile in range(TILES):
@@ -146,13 +148,13 @@ def _mark(coarse: ForVnni, held: Any, first: int, slot: int, part: int) -> None:
             held.reached.ctypes.data + SIDE // 8 * tile,
             WIDTH // 8,
         )
-        multiply(queries, candidates, found)
+        multiply(coarse.layout, queries, candidates, found)
 
 
 # Numbers without a sign: Numba then does not look for indices below zero.
 @partial(compiled, inline="always")
-def _take(coarse: ForVnni, held: Any, task: Any, rows: tuple[int, int], part: int) -> None:
-    """Hold what is marked of ROWS queries, the first of which and its slot are given."""
+def _take(coarse: ForBytes, held: Any, task: Any, rows: tuple[int, int], part: int) -> None:
+    """Hold what is marked of some queries, the first of which and its slot are given."""
     start, slot = np.uint64(rows[0]), np.uint64(rows[1])
     taken = np.uint64(0)
     # No branch waits for the words that are empty, as nearly all are.
@@ -179,7 +181,7 @@ def _take(coarse: ForVnni, held: Any, task: Any, rows: tuple[int, int], part: in
 
 
 @partial(compiled, inline="always")
-def _ask_for_part(coarse: ForVnni, part: int, share: tuple[int, int]) -> None:
+def _ask_for_part(coarse: ForBytes, part: int, share: tuple[int, int]) -> None:
     """Ask the memory for a share of a part: the first of two numbers, of so many.
 
     What is behind the last part is not there: to ask for that does nothing.
@@ -192,13 +194,15 @@ def _ask_for_part(coarse: ForVnni, part: int, share: tuple[int, int]) -> None:
 
 @_by_type(look)
 def _look_by_type(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> Any:
-    def by_vnni(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> None:
+    def by_bytes(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> None:
         _set_leasts(coarse, held, block, part)
-        groups = range(block[0], block[1], ROWS)
+        groups = range(block[0], block[1], coarse.height)
+        configure(coarse.layout)
         for group, first in enumerate(groups):
             _mark(coarse, held, first, first - block[0], part)
             _take(coarse, held, task, (first, first - block[0]), part)
             _ask_for_part(coarse, part + 1, (group, len(groups)))
+        release(coarse.layout)
 
     def by_blas(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> None:
         (start, end), place = block, part * WIDTH
@@ -217,4 +221,4 @@ def _look_by_type(coarse: Any, held: Any, task: Any, block: Any, part: Any) -> A
                     size += 1
             held.sizes[slot] = size
 
-    return {ForVnni: by_vnni, ForBlas: by_blas}[coarse.instance_class]
+    return {ForBytes: by_bytes, ForBlas: by_blas}[coarse.instance_class]

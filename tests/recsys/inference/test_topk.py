@@ -14,14 +14,14 @@ from recsys.inference import topk, topk_coarse
 from recsys.inference.ragged import Ragged
 from recsys.inference.topk import Nearest, top_k
 from recsys.inference.topk_exact import code_of, key_of, score_of
-from recsys.inference.topk_instructions import has_vnni
+from recsys.inference.topk_instructions import has_matrix_unit, has_vnni
 from recsys.inference.topk_packed import Packed
 
 Result = tuple[np.ndarray, np.ndarray]
 
 
 # What this processor lacks would kill the process, and runs in software alone.
-HERE = ["vnni", "blas"] if has_vnni() else ["blas"]
+HERE = [*(["amx"] if has_matrix_unit() else []), *(["vnni"] if has_vnni() else []), "blas"]
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,13 @@ def software() -> dict[str, Any]:
     return kernel_in_software()
 
 
-@pytest.fixture(params=[*HERE, "vnni in software"], autouse=True)
+@pytest.fixture(params=[*HERE, "amx in software", "vnni in software"], autouse=True)
 def unit(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, software: dict[str, Any]
 ) -> None:
     name = request.param.removesuffix(" in software")
-    monkeypatch.setattr(topk_coarse, "has_vnni", lambda: name == "vnni")
+    monkeypatch.setattr(topk_coarse, "has_vnni", lambda: name != "blas")
+    monkeypatch.setattr(topk_coarse, "has_matrix_unit", lambda: name == "amx")
     if name != request.param:
         for used, instead in software.items():
             monkeypatch.setattr(topk_coarse, used, instead)

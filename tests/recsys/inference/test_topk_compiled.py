@@ -45,7 +45,7 @@ def test_ceilings_may_be_below_the_bar_by_what_is_rounded() -> None:
     found = np.zeros((1, 3), np.int32), np.zeros((1, 3), np.float32)
     keys, offsets = np.arange(10, dtype=np.int32), np.zeros(2, np.int64)
     task = Task(vectors[1:2], vectors, keys, numbers, numbers, offsets, none, 3, *found)
-    held = hold(task)
+    held = hold(task, 1)
     held.keys[0, :10], held.ceilings[0, :10] = keys, vectors[:, 0]
     held.bars[0] = 8.5  # one reaches it, and three are wanted
     topk_kernel._find_best(held, task, 0, 0, 10)
