@@ -29,7 +29,9 @@ def compiled(function: Function, **options: Any) -> Function:
         # the files beside it and beside this one, whose machine code becomes part of its own.
         kept = quick._cache._cache_file
         folders = Path(inspect.getfile(function)).parent, Path(__file__).parent
-        kept._source_stamp = sum(map(_stamp, folders), ())
+        # A part of the version, which is compared before anything else is read: what was kept may
+        # name types that are no more.
+        kept._version = kept._version, *map(_stamp, folders)
     result: Function = quick
     return result
 

@@ -11,6 +11,19 @@ from recsys.compiled import compiled
 def outer():
     return inner()
 """
+TYPED = """
+from typing import NamedTuple
+from recsys.compiled import compiled
+class {0}(NamedTuple):
+    one: int
+    other: int
+@compiled
+def first(pair):
+    return pair.one
+def outer():
+    return first({0}(1, 2))
+outer.stats = first.stats
+"""
 CALLED = "import numba\n@numba.njit\ndef inner():\n    return {}\n"
 
 
@@ -20,6 +33,13 @@ def test_a_change_of_a_file_that_functions_are_taken_from_is_noticed(tmp_path: P
     assert [_value_and_hits(tmp_path) for _ in range(2)] == ["1 0", "1 1"]
     (tmp_path / "inner.py").write_text(CALLED.format(22))
     assert _value_and_hits(tmp_path) == "22 0"
+
+
+def test_a_type_that_is_no_more_is_not_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "outer.py").write_text(TYPED.format("Pair"))
+    assert [_value_and_hits(tmp_path) for _ in range(2)] == ["1 0", "1 1"]
+    (tmp_path / "outer.py").write_text(TYPED.format("OtherPair"))
+    assert _value_and_hits(tmp_path) == "1 0"
 
 
 def _value_and_hits(folder: Path) -> str:
