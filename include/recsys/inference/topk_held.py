@@ -57,7 +57,7 @@ class Held(NamedTuple):
 def hold(task: Task, height: int) -> Held:
     """Return room for what the queries of any block hold, to be used again for each.
 
-    So many queries are multiplied at a time.
+    `height` is how many of them are multiplied at a time.
     """
     capacity = -(-max(LEAST, CAPACITY * task.k) // 64) * 64 + ROOM
     room = aligned((2, BLOCK, capacity), np.float32)

@@ -68,8 +68,8 @@ class OpenVinoEngine:
 def pad_within_pools(model: Any) -> None:
     """Let a pooling itself leave out what is padded with zeros before it.
 
-    The maximum is the same after a ReLU, below whose numbers no zero is. OpenVINO joins no such
-    pair, and would copy the network's largest activations.
+    The maximum is the same after a ReLU, whose numbers are not below zero. OpenVINO joins no such
+    pair itself, and would copy the network's largest activations.
     """
     for pool in model.get_ops():
         if pool.get_type_name() != "MaxPool":
