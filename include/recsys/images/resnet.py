@@ -47,10 +47,11 @@ def load_network(weights: Weights, *, seed: int) -> Any:
 
 
 def prepare(pixels: Any) -> Any:
-    """Return the network's input: what `keras.applications.resnet.preprocess_input` makes of it.
+    """Return pixels [n, SIZE, SIZE, 3] as float32 blue, green, red, less MEANS.
 
-    That cuts the colours apart and joins them anew, which takes OpenVINO half a millisecond an
-    image; one gather becomes part of the first convolution's weights.
+    It is what `keras.applications.resnet.preprocess_input` makes of them. That cuts the colours
+    apart and joins them anew, which takes OpenVINO half a millisecond an image; one gather becomes
+    part of the first convolution's weights.
     """
     import keras
 

@@ -135,7 +135,7 @@ class Bytes:
         candidates = self.tiles, self.starts.reshape(-1, WIDTH), *tiles
         unit = self.layout, self.height
         coarse = ForBytes(*unit, rows, units, own_lengths, own_losses, *candidates)
-        _by_blocks(task, coarse, self.spare[k], self.height)
+        _by_blocks(task, coarse, self.spare[k], height=self.height)
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`."""
@@ -164,14 +164,14 @@ class Blas:
         errors = (queries.shape[1] + 8) * LOSS * products + TINY
         reach, margin, errors = _floats(products + 2 * errors, MARGIN * errors, errors)
         task = Task(queries, self.candidates, self.keys, reach, margin, *excluded, k, *found)
-        _by_blocks(task, ForBlas(errors, self.columns), self.spare[k], 1)
+        _by_blocks(task, ForBlas(errors, self.columns), self.spare[k], height=1)
 
     def one_thread_each(self) -> AbstractContextManager[object]:
         """See `Coarse`; the number of before is set again afterwards."""
         return _one_blas_thread()
 
 
-def _by_blocks(task: Task, coarse: Vectors, spare: list[Held], height: int) -> None:
+def _by_blocks(task: Task, coarse: Vectors, spare: list[Held], *, height: int) -> None:
     """Search for blocks of queries; each whose bar was guessed too high is searched for again.
 
     What is held is taken from `spare`, if there is any, and left there for the next search.

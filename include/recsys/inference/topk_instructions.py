@@ -24,7 +24,7 @@ from recsys.vectors import at, broadcast, instruction, load
 
 #: Candidates that stand together, and dims of one step of vectors.
 SIDE = 32
-#: Dims of one step of the matrix unit, whose instructions take as long for fewer.
+#: Dims of one step of the matrix unit: as many as one instruction takes.
 DEPTH = 64
 #: Dims whose products are added by one instruction.
 QUAD = 4
@@ -119,6 +119,7 @@ def multiply(_context: Any, layout: Any, queries: Any, candidates: Any, found: A
 
 
 def _by_vectors(builder: Any, queries: Any, candidates: Any, found: Any) -> None:
+    """Do what `multiply` says for ROWS queries; their sums stay in registers."""
     rows, stride, leasts = queries
     columns, steps, starts = candidates
     products, apart, _, _ = found
@@ -133,6 +134,7 @@ def _by_vectors(builder: Any, queries: Any, candidates: Any, found: Any) -> None
 
 
 def _by_tiles(builder: Any, queries: Any, candidates: Any, found: Any) -> None:
+    """Do what `multiply` says for TALL queries; their sums are read again to be compared."""
     rows, stride, leasts = queries
     columns, steps, starts = candidates
     products, apart, _, _ = found
